@@ -1,0 +1,189 @@
+//! Everything the local cloud remembers, as it is written to `state.json`.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// The account of every local cloud. AWS never hands it out, so an ARN of ours cannot be taken for a real one.
+pub const ACCOUNT: &str = "000000000000";
+
+/// Tags by key.
+pub type Tags = BTreeMap<String, String>;
+
+/// Every resource of the cloud, by id.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct State {
+    pub images: BTreeMap<String, Image>,
+    pub snapshots: BTreeMap<String, Snapshot>,
+    pub instances: BTreeMap<String, Instance>,
+    /// Elastic IPs by allocation id.
+    pub addresses: BTreeMap<String, Address>,
+    /// SSM parameters by name.
+    pub parameters: BTreeMap<String, Parameter>,
+    /// Temporary credentials handed to instances, by access key id.
+    pub sessions: BTreeMap<String, Session>,
+    /// Image Builder resources by ARN, each in the shape the API answers (camelCase JSON), with what the API hides beside it.
+    pub image_builder: ImageBuilder,
+}
+
+/// An AMI.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Image {
+    pub image_id: String,
+    pub name: String,
+    pub description: String,
+    pub state: ImageState,
+    pub created: Timestamp,
+    pub snapshot_id: String,
+    /// `/dev/xvda` and the like.
+    pub root_device: String,
+    pub volume_gib: u32,
+    /// `amazon` for the built-in parent, otherwise [`ACCOUNT`].
+    pub owner: String,
+    /// Digest of the parent in the cache whose kernel boots this image and whose disk lies below it.
+    pub parent: String,
+    pub tags: Tags,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ImageState {
+    Pending,
+    Available,
+    Failed,
+}
+
+/// An EBS snapshot: the disk of one AMI.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Snapshot {
+    pub snapshot_id: String,
+    pub volume_gib: u32,
+    pub created: Timestamp,
+    pub description: String,
+    pub tags: Tags,
+}
+
+/// An EC2 instance and the guest behind it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Instance {
+    pub instance_id: String,
+    pub image_id: String,
+    pub instance_type: String,
+    pub state: InstanceState,
+    /// `Client.UserInitiatedShutdown` and the like, with its message.
+    pub state_reason: Option<(String, String)>,
+    pub launched: Timestamp,
+    pub terminated: Option<Timestamp>,
+    /// The loopback address on which the instance's ports are reached; also its public address.
+    pub address: Ipv4Addr,
+    pub volume_id: String,
+    pub key_name: Option<String>,
+    pub security_groups: Vec<String>,
+    /// Name of the instance profile.
+    pub instance_profile: Option<String>,
+    pub http_put_response_hop_limit: u8,
+    pub client_token: Option<String>,
+    /// Digest of the launch request, for `IdempotentParameterMismatch`.
+    pub request_digest: String,
+    /// Whether the guest is driven by the agent instead of cloud-init: build and test instances.
+    pub agent: bool,
+    pub tags: Tags,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum InstanceState {
+    Pending,
+    Running,
+    Stopping,
+    Stopped,
+    ShuttingDown,
+    Terminated,
+}
+
+impl InstanceState {
+    /// EC2's numeric code and name of the state.
+    pub fn code_and_name(self) -> (u16, &'static str) {
+        match self {
+            Self::Pending => (0, "pending"),
+            Self::Running => (16, "running"),
+            Self::ShuttingDown => (32, "shutting-down"),
+            Self::Terminated => (48, "terminated"),
+            Self::Stopping => (64, "stopping"),
+            Self::Stopped => (80, "stopped"),
+        }
+    }
+}
+
+/// An Elastic IP.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Address {
+    pub allocation_id: String,
+    pub public_ip: Ipv4Addr,
+    pub association: Option<Association>,
+    pub tags: Tags,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Association {
+    pub association_id: String,
+    pub instance_id: String,
+}
+
+/// An SSM parameter; the newest version is last.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Parameter {
+    pub name: String,
+    pub kind: String,
+    pub data_type: String,
+    pub versions: Vec<ParameterVersion>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ParameterVersion {
+    pub value: String,
+    pub modified: Timestamp,
+}
+
+/// Temporary credentials of an instance's role.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Session {
+    pub access_key_id: String,
+    pub secret_access_key: String,
+    pub token: String,
+    pub role: String,
+    pub instance_id: String,
+    pub expires: Timestamp,
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Session({} of {}, expires {})", self.access_key_id, self.instance_id, self.expires)
+    }
+}
+
+/// Image Builder's resources by ARN. Fields are filled in by `service/image_builder`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ImageBuilder {
+    pub components: BTreeMap<String, serde_json::Value>,
+    pub recipes: BTreeMap<String, serde_json::Value>,
+    pub infrastructure: BTreeMap<String, serde_json::Value>,
+    pub distributions: BTreeMap<String, serde_json::Value>,
+    pub images: BTreeMap<String, serde_json::Value>,
+    /// Workflow executions by id.
+    pub workflows: BTreeMap<String, serde_json::Value>,
+    /// Client token to the answer it got, by operation and token.
+    pub tokens: BTreeMap<String, serde_json::Value>,
+}
