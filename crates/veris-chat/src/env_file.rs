@@ -1,7 +1,7 @@
 //! The `.env` file that user data leaves on the instance.
 //!
 //! One `NAME=VALUE` a line. A line whose first character is `#` is a comment, blank lines are ignored, white space around the
-//! line and around the value is not part of it, and one pair of single or double quotes around the value is removed. Nothing is
+//! line, the name and the value is not part of them, and one pair of single or double quotes around the value is removed. Nothing is
 //! escaped or expanded. The tool that writes the file follows the same grammar.
 
 use std::fmt;
@@ -50,6 +50,7 @@ impl fmt::Display for Problem {
 
 fn setting(line: &str) -> Result<(String, String), Problem> {
     let (name, value) = line.split_once('=').ok_or(Problem::NoEqualsSign)?;
+    let name = name.trim_end();
     if !is_name(name) {
         return Err(Problem::BadName);
     }

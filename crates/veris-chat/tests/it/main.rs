@@ -1,0 +1,10 @@
+//! The chat server from outside: its HTTP surface in process, and the real program.
+
+mod chat;
+mod components;
+mod fake_bedrock;
+mod failures;
+mod leaving;
+mod program;
+mod server;
+mod settings;
