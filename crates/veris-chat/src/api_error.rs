@@ -37,7 +37,8 @@ impl ApiError {
     }
 
     pub(crate) fn session_busy() -> Self {
-        let message = "the previous message of this session is still being answered: wait for its end, or use another session_id";
+        let message =
+            "the previous message of this session is still being answered: wait for its end, or use another session_id";
         Self::invalid_request(StatusCode::CONFLICT, "session_busy", message)
     }
 

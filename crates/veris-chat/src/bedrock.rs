@@ -11,7 +11,9 @@ use aws_sdk_bedrockruntime::config::retry::RetryConfig;
 use aws_sdk_bedrockruntime::config::timeout::TimeoutConfig;
 use aws_sdk_bedrockruntime::config::{BehaviorVersion, Region, StalledStreamProtectionConfig};
 use aws_sdk_bedrockruntime::error::BuildError;
-use aws_sdk_bedrockruntime::types::{ContentBlock, ConversationRole, InferenceConfiguration, Message, SystemContentBlock};
+use aws_sdk_bedrockruntime::types::{
+    ContentBlock, ConversationRole, InferenceConfiguration, Message, SystemContentBlock,
+};
 
 pub(crate) use failure::{Failure, FailureKind};
 pub(crate) use reply::{Ending, Finish, Piece, Reply};
@@ -74,7 +76,7 @@ impl Model {
             .inference_config(InferenceConfiguration::builder().max_tokens(max_tokens).build())
             .send()
             .await
-            .map_err(|error| Failure::of(&error, &self.settings))?;
+            .map_err(|error| Failure::of_call(&error, &self.settings))?;
         Ok(Reply::new(output.stream, self.settings.clone()))
     }
 

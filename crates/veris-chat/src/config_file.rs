@@ -38,8 +38,8 @@ pub enum ConfigFileError {
 impl ConfigFile {
     pub(crate) fn read(path: &Path) -> Result<Self, ConfigFileError> {
         let text = fs_err::read_to_string(path).map_err(ConfigFileError::Read)?;
-        let parsed: Option<Self> = serde_yaml::from_str(&text)
-            .map_err(|source| ConfigFileError::Parse { path: path.to_owned(), source })?;
+        let parsed: Option<Self> =
+            serde_yaml::from_str(&text).map_err(|source| ConfigFileError::Parse { path: path.to_owned(), source })?;
         Ok(parsed.unwrap_or_default())
     }
 }

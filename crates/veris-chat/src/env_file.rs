@@ -67,10 +67,7 @@ fn is_name(name: &str) -> bool {
 }
 
 fn unquoted(value: &str) -> &str {
-    ['"', '\'']
-        .into_iter()
-        .find_map(|quote| value.strip_prefix(quote)?.strip_suffix(quote))
-        .unwrap_or(value)
+    ['"', '\''].into_iter().find_map(|quote| value.strip_prefix(quote)?.strip_suffix(quote)).unwrap_or(value)
 }
 
 #[cfg(test)]
@@ -82,12 +79,8 @@ mod tests {
     #[test]
     fn a_file_as_user_data_writes_it() {
         let text = "# Written at first boot\nAWS_REGION=us-east-1\n\nQDRANT_API_KEY=\"a b=c\"\r\nQDRANT_URL='https://q:6333'\nEMPTY=\n";
-        let expected = [
-            ("AWS_REGION", "us-east-1"),
-            ("QDRANT_API_KEY", "a b=c"),
-            ("QDRANT_URL", "https://q:6333"),
-            ("EMPTY", ""),
-        ];
+        let expected =
+            [("AWS_REGION", "us-east-1"), ("QDRANT_API_KEY", "a b=c"), ("QDRANT_URL", "https://q:6333"), ("EMPTY", "")];
         assert_eq!(parse(text).unwrap(), expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
     }
 

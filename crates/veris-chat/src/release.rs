@@ -39,8 +39,9 @@ impl Release {
     /// The release in `path`; a server that runs outside an image has no such file and says `unbaked`.
     pub(crate) fn read(path: &Path) -> Result<Self, ReleaseError> {
         match fs_err::read_to_string(path) {
-            Ok(text) => serde_json::from_str(&text)
-                .map_err(|source| ReleaseError::Parse { path: path.to_owned(), source }),
+            Ok(text) => {
+                serde_json::from_str(&text).map_err(|source| ReleaseError::Parse { path: path.to_owned(), source })
+            }
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(Self::unbaked()),
             Err(error) => Err(ReleaseError::Read(error)),
         }

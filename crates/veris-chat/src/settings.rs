@@ -101,12 +101,14 @@ impl Settings {
             _ => directory.join(".env"),
         };
         let variables = Variables::new(&env_file, &read_env_file(&env_file)?, process);
-        let release = Release::read(&directory.join(config.release_file.as_deref().unwrap_or(Path::new("release.json"))))?;
+        let release =
+            Release::read(&directory.join(config.release_file.as_deref().unwrap_or(Path::new("release.json"))))?;
         Self::assemble(config, variables, release)
     }
 
     fn assemble(config: ConfigFile, variables: Variables, release: Release) -> Result<Self, SettingsError> {
-        let host: Option<IpAddr> = parsed(variables.get(variables::HOST), "an IP address such as 127.0.0.1 or 0.0.0.0")?;
+        let host: Option<IpAddr> =
+            parsed(variables.get(variables::HOST), "an IP address such as 127.0.0.1 or 0.0.0.0")?;
         let port: Option<u16> = parsed(variables.get(variables::PORT), "a port number up to 65535")?;
         let text = |variable: Option<&Variable>| variable.map(|variable| variable.value.clone());
         Ok(Self {
@@ -133,9 +135,7 @@ impl Settings {
 /// An absent file is an empty one: an instance without settings of its own has none.
 fn read_env_file(path: &Path) -> Result<Vec<(String, String)>, SettingsError> {
     match fs_err::read_to_string(path) {
-        Ok(text) => {
-            env_file::parse(&text).map_err(|source| SettingsError::EnvFile { path: path.to_owned(), source })
-        }
+        Ok(text) => env_file::parse(&text).map_err(|source| SettingsError::EnvFile { path: path.to_owned(), source }),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
         Err(error) => Err(SettingsError::ReadEnvFile(error)),
     }
@@ -152,7 +152,10 @@ fn endpoint(variable: Option<&Variable>) -> Result<Option<Uri>, SettingsError> {
     }
 }
 
-fn parsed<T: std::str::FromStr>(variable: Option<&Variable>, expected: &'static str) -> Result<Option<T>, SettingsError> {
+fn parsed<T: std::str::FromStr>(
+    variable: Option<&Variable>,
+    expected: &'static str,
+) -> Result<Option<T>, SettingsError> {
     variable.map(|variable| variable.value.parse().map_err(|_| refused(variable, expected))).transpose()
 }
 

@@ -46,14 +46,15 @@ impl fmt::Display for Origin {
 
 impl Variables {
     pub(crate) fn new(path: &Path, env_file: &[(String, String)], process: impl Fn(&str) -> Option<String>) -> Self {
-        let from_process =
-            |name| process(name).map(|value| Variable { name, value, origin: Origin::Process });
+        let from_process = |name| process(name).map(|value| Variable { name, value, origin: Origin::Process });
         let from_file = |name| {
             let (_, value) = env_file.iter().rev().find(|(candidate, _)| candidate == name)?;
             Some(Variable { name, value: value.clone(), origin: Origin::EnvFile(path.to_owned()) })
         };
         let is_set = |variable: &Variable| !variable.value.is_empty();
-        let set = READ.into_iter().filter_map(|name| from_process(name).filter(is_set).or_else(|| from_file(name).filter(is_set)));
+        let set = READ
+            .into_iter()
+            .filter_map(|name| from_process(name).filter(is_set).or_else(|| from_file(name).filter(is_set)));
         let known = |name: &str| READ.contains(&name) || KNOWN_BUT_UNREAD.contains(&name);
         Self {
             set: set.collect(),

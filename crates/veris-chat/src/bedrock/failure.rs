@@ -4,7 +4,10 @@ use std::error::Error;
 use std::fmt::{self, Write as _};
 use std::time::Duration;
 
+use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_bedrockruntime::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_bedrockruntime::operation::converse_stream::ConverseStreamError;
+use aws_sdk_bedrockruntime::types::error::ConverseStreamOutputError;
 
 use crate::model_rule;
 use crate::settings::ModelSettings;
@@ -47,14 +50,32 @@ impl Failure {
         Self { kind, message: message.into(), detail: detail.into() }
     }
 
-    /// Sorts an error of a call or of its stream: by code first, by message second.
-    pub(super) fn of<E, R>(error: &SdkError<E, R>, settings: &ModelSettings) -> Self
+    /// Of a call that Bedrock did not accept.
+    pub(super) fn of_call<R>(error: &SdkError<ConverseStreamError, R>, settings: &ModelSettings) -> Self
+    where
+        R: fmt::Debug + 'static,
+    {
+        Self::of(error, error.code(), settings)
+    }
+
+    /// Of an answer that had begun.
+    pub(super) fn of_stream<R>(error: &SdkError<ConverseStreamOutputError, R>, settings: &ModelSettings) -> Self
+    where
+        R: fmt::Debug + 'static,
+    {
+        Self::of(error, error.as_service_error().and_then(code_in_stream), settings)
+    }
+
+    fn of<E, R>(error: &SdkError<E, R>, code: Option<&str>, settings: &ModelSettings) -> Self
     where
         E: ProvideErrorMetadata + Error + 'static,
         R: fmt::Debug + 'static,
     {
         let detail = detail(error);
         match error {
+            SdkError::ServiceError(_) => {
+                Self::of_service(code.unwrap_or_default(), error.message().unwrap_or_default(), settings, detail)
+            }
             SdkError::TimeoutError(_) => Self::new(FailureKind::Timeout, BEDROCK_SLOW, detail),
             SdkError::DispatchFailure(_) if is_about_credentials(error) => {
                 Self::new(FailureKind::NoCredentials, NO_CREDENTIALS, detail)
@@ -64,17 +85,20 @@ impl Failure {
             }
             SdkError::DispatchFailure(_) => Self::new(
                 FailureKind::Unavailable,
-                format!("Bedrock in {} is not reachable: check the network of the instance, then send the message again", settings.region),
+                format!(
+                    "the connection to Bedrock in {} failed: check the network of the instance, and send the message again",
+                    settings.region
+                ),
                 detail,
             ),
-            SdkError::ServiceError(_) => Self::of_service(error.code(), error.message().unwrap_or_default(), settings, detail),
-            _ => Self::new(FailureKind::Model, "Bedrock's answer broke off: send the message again", detail),
+            _ => Self::new(FailureKind::Model, BROKE_OFF, detail),
         }
     }
 
-    fn of_service(code: Option<&str>, message: &str, settings: &ModelSettings, detail: String) -> Self {
+    /// Sorts by code first and by message second.
+    fn of_service(code: &str, message: &str, settings: &ModelSettings, detail: String) -> Self {
         let model_id = &settings.model_id;
-        let (kind, message) = match code.map(|code| code.trim_end_matches("Exception")).unwrap_or_default() {
+        let (kind, message) = match code.trim_end_matches("Exception") {
             "AccessDenied" if message.contains("service control policy") => {
                 (FailureKind::PolicyDenied, denied_by_policy(settings))
             }
@@ -111,8 +135,7 @@ impl Failure {
     }
 
     pub(super) fn truncated() -> Self {
-        let message = "Bedrock's answer broke off before its end: send the message again";
-        Self::new(FailureKind::Model, message, "the stream ended without messageStop")
+        Self::new(FailureKind::Model, BROKE_OFF, "the stream ended without messageStop")
     }
 
     pub(super) fn unsendable(error: &impl Error) -> Self {
@@ -121,13 +144,16 @@ impl Failure {
 }
 
 const BEDROCK_SLOW: &str = "Bedrock did not answer in time: send the message again";
+const BROKE_OFF: &str = "Bedrock's answer broke off before its end: send the message again";
 const NO_CREDENTIALS: &str = "the instance has no role credentials to call Bedrock with: attach the instance profile";
 
 fn denied_by_policy(settings: &ModelSettings) -> String {
     let model_id = &settings.model_id;
     match model_rule::warnings(model_id, &settings.region).first() {
         Some(cure) => cure.clone(),
-        None => format!("the organisation's policy denies model `{model_id}` in a region its profile calls: ask its administrator to allow us-east-1, us-east-2 and us-west-2"),
+        None => format!(
+            "the organisation's policy denies model `{model_id}` in a region its profile calls: ask its administrator to allow us-east-1, us-east-2 and us-west-2"
+        ),
     }
 }
 
@@ -135,7 +161,9 @@ fn invalid_model(settings: &ModelSettings) -> String {
     let ModelSettings { model_id, region, .. } = settings;
     match model_rule::warnings(model_id, region).pop() {
         Some(cure) => format!("Bedrock does not know model `{model_id}` in {region}: {cure}"),
-        None => format!("Bedrock does not know model `{model_id}` in {region}: set MODEL_ID to an inference profile of this region"),
+        None => format!(
+            "Bedrock does not know model `{model_id}` in {region}: set MODEL_ID to an inference profile of this region"
+        ),
     }
 }
 
@@ -148,10 +176,18 @@ fn is_about_length(message: &str) -> bool {
 }
 
 fn is_about_credentials(error: &(dyn Error + 'static)) -> bool {
-    chain(error).any(|cause| {
-        let text = cause.to_string();
-        text.contains("credentials") || text.contains("identity")
-    })
+    chain(error).any(<dyn Error>::is::<CredentialsError>)
+}
+
+/// The code of an exception frame, which the SDK knows as a type but does not tell as a code.
+fn code_in_stream(error: &ConverseStreamOutputError) -> Option<&'static str> {
+    match error {
+        ConverseStreamOutputError::InternalServerException(_) => Some("InternalServerException"),
+        ConverseStreamOutputError::ServiceUnavailableException(_) => Some("ServiceUnavailableException"),
+        ConverseStreamOutputError::ThrottlingException(_) => Some("ThrottlingException"),
+        ConverseStreamOutputError::ValidationException(_) => Some("ValidationException"),
+        _ => None,
+    }
 }
 
 fn detail<E, R>(error: &SdkError<E, R>) -> String

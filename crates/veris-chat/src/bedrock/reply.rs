@@ -80,7 +80,7 @@ impl Reply {
         let patience = self.patience.min(self.deadline.saturating_duration_since(Instant::now()));
         let received = timeout(patience, self.stream.recv()).await.map_err(|_| Failure::silent(patience))?;
         self.patience = NEXT_EVENT_TIMEOUT;
-        received.map_err(|error| Failure::of(&error, &self.settings))
+        received.map_err(|error| Failure::of_stream(&error, &self.settings))
     }
 
     fn ending(&mut self) -> Result<Ending, Failure> {

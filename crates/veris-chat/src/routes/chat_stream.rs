@@ -71,7 +71,10 @@ impl Events {
 
 fn opening(request: &ChatRequest) -> Vec<Event> {
     let documents = request.wants_documents.then(|| {
-        status("documents_unsupported", "this version does not read documents: the answer comes from the conversation alone")
+        status(
+            "documents_unsupported",
+            "this version does not read documents: the answer comes from the conversation alone",
+        )
     });
     documents.into_iter().chain([status("generating", "the model is answering")]).collect()
 }

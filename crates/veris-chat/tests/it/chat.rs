@@ -23,8 +23,12 @@ async fn a_server_outside_an_image_says_that_it_is_unbaked() {
 #[tokio::test]
 async fn an_answer_streams_in_the_contract_of_the_clients() {
     let bedrock = FakeBedrock::start([says(&["Hello", " there,\n", "\"friend\""])]).await;
-    let response =
-        post(&state(&bedrock), "/chat/stream/", &json!({"session_id": "433375739::test1", "message": "Hi", "stream": true})).await;
+    let response = post(
+        &state(&bedrock),
+        "/chat/stream/",
+        &json!({"session_id": "433375739::test1", "message": "Hi", "stream": true}),
+    )
+    .await;
 
     assert_eq!(response.status(), StatusCode::OK);
     let header = |name| response.headers()[name].to_str().unwrap().to_owned();
@@ -93,7 +97,8 @@ async fn an_empty_answer_ends_well_and_does_not_become_a_turn() {
 #[tokio::test]
 async fn an_answer_that_reached_the_bound_says_so() {
     let bedrock = FakeBedrock::start([Script::Stream(vec![Act::Text("long"), Act::Stop("max_tokens")])]).await;
-    let events = text(post(&state(&bedrock), "/chat/stream/", &json!({"session_id": "a", "message": "Hi"})).await).await;
+    let events =
+        text(post(&state(&bedrock), "/chat/stream/", &json!({"session_id": "a", "message": "Hi"})).await).await;
     assert!(events.contains(r#""finish_reason":"length""#), "{events}");
 }
 
@@ -117,8 +122,11 @@ async fn the_whole_answer_comes_as_one_document_on_request() {
 async fn a_deleted_session_is_forgotten() {
     let bedrock = FakeBedrock::start([says(&["One."]), says(&["Two."])]).await;
     let state = state(&bedrock);
-    let ask = async |message| text(post(&state, "/chat/", &json!({"session_id": "4::t 1", "message": message})).await).await;
-    let delete = async || json(call(&state, Request::delete("/chat/sessions/4::t%201").body(Body::empty()).unwrap()).await).await;
+    let ask =
+        async |message| text(post(&state, "/chat/", &json!({"session_id": "4::t 1", "message": message})).await).await;
+    let delete = async || {
+        json(call(&state, Request::delete("/chat/sessions/4::t%201").body(Body::empty()).unwrap()).await).await
+    };
 
     ask("First").await;
     assert_eq!(delete().await, json!({"session_id": "4::t 1", "deleted": true}));

@@ -94,6 +94,12 @@ fn the_install_document_reads_as_intended() {
 #[test]
 fn the_baked_configuration_is_accepted_by_the_server() {
     let config = project().join("config/veris-chat.yaml");
-    let output = Command::new(env!("CARGO_BIN_EXE_veris-chat")).env_clear().arg("--check").arg("--config").arg(config).output().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_veris-chat"))
+        .env_clear()
+        .arg("--check")
+        .arg("--config")
+        .arg(config)
+        .output()
+        .unwrap();
     assert_eq!((output.status.success(), String::from_utf8(output.stderr).unwrap().as_str()), (true, ""));
 }

@@ -2,6 +2,7 @@
 
 use axum::body::Body;
 use axum::http::Request;
+use http_body_util::BodyExt;
 use serde_json::{Value, json};
 
 use crate::fake_bedrock::{Act, FakeBedrock, Script, says};
@@ -10,7 +11,11 @@ use crate::server::{call, json, post, readable, state, state_with, text};
 #[tokio::test]
 async fn each_refusal_of_bedrock_has_a_status_a_cause_and_a_cure() {
     let refusals = [
-        (403, "AccessDeniedException", "User: arn:aws:sts::123456789012:assumed-role/r/i is not authorized to perform: bedrock:InvokeModelWithResponseStream with an explicit deny in a service control policy"),
+        (
+            403,
+            "AccessDeniedException",
+            "User: arn:aws:sts::123456789012:assumed-role/r/i is not authorized to perform: bedrock:InvokeModelWithResponseStream with an explicit deny in a service control policy",
+        ),
         (403, "AccessDeniedException", "User: arn:aws:sts::123456789012:assumed-role/r/i is not authorized"),
         (403, "UnrecognizedClientException", "The security token included in the request is invalid."),
         (400, "ValidationException", "The provided model identifier is invalid."),
@@ -39,7 +44,11 @@ async fn each_refusal_of_bedrock_has_a_status_a_cause_and_a_cure() {
 
 #[tokio::test]
 async fn a_model_outside_the_rule_is_named_with_the_profile_to_use() {
-    let policy = Script::Refuse { status: 403, code: "AccessDeniedException", message: "explicit deny in a service control policy" };
+    let policy = Script::Refuse {
+        status: 403,
+        code: "AccessDeniedException",
+        message: "explicit deny in a service control policy",
+    };
     let bedrock = FakeBedrock::start([policy]).await;
     let state = state_with(&bedrock, "model_id: anthropic.claude-opus-4-5-20251101-v1:0");
     let body = json(post(&state, "/chat/", &json!({"session_id": "a", "message": "Hi"})).await).await;
@@ -51,16 +60,36 @@ async fn a_failure_after_the_first_words_is_told_in_the_stream() {
     let endings = [
         ("throttled", vec![Act::Text("half"), Act::Exception("throttlingException", "slow down")]),
         ("failed", vec![Act::Text("half"), Act::Exception("modelStreamErrorException", "broken")]),
+        ("failed in a new way", vec![Act::Text("half"), Act::Exception("somethingNewException", "?")]),
         ("ended without a stop", vec![Act::Text("half")]),
-        ("cut", vec![Act::Text("half"), Act::Cut]),
     ];
     let mut report = String::new();
     for (name, acts) in endings {
         let bedrock = FakeBedrock::start([Script::Stream(acts)]).await;
-        let events = text(post(&state(&bedrock), "/chat/stream/", &json!({"session_id": "a", "message": "Hi"})).await).await;
+        let events =
+            text(post(&state(&bedrock), "/chat/stream/", &json!({"session_id": "a", "message": "Hi"})).await).await;
         report += &format!("{name}\n{}\n", readable(&events).replace("\n\n", "\n"));
     }
     insta::assert_snapshot!(report);
+}
+
+#[tokio::test]
+async fn a_connection_that_breaks_is_told_in_the_stream() {
+    let bedrock = FakeBedrock::start([Script::Stream(vec![Act::Text("half"), Act::Cut])]).await;
+    let response = post(&state(&bedrock), "/chat/stream/", &json!({"session_id": "a", "message": "Hi"})).await;
+    let mut body = response.into_body();
+    let mut events = String::new();
+    while !events.contains("half") {
+        let frame = body.frame().await.unwrap().unwrap();
+        events.push_str(std::str::from_utf8(frame.data_ref().unwrap()).unwrap());
+    }
+    bedrock.cut();
+    let rest = String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap();
+    insta::assert_snapshot!(rest.trim_end(), @r#"
+    data: {"error":{"message":"the connection to Bedrock in us-east-1 failed: check the network of the instance, and send the message again","type":"upstream_error","code":"upstream_unavailable"}}
+
+    data: [DONE]
+    "#);
 }
 
 #[tokio::test]
@@ -108,7 +137,10 @@ async fn unknown_paths_and_methods_are_json_errors() {
         (response.status().as_u16(), json(response).await["error"]["code"].clone())
     };
     assert_eq!(answers(Request::get("/").body(Body::empty()).unwrap()).await, (404, Value::from("not_found")));
-    assert_eq!(answers(Request::get("/chat/").body(Body::empty()).unwrap()).await, (405, Value::from("method_not_allowed")));
+    assert_eq!(
+        answers(Request::get("/chat/").body(Body::empty()).unwrap()).await,
+        (405, Value::from("method_not_allowed"))
+    );
 }
 
 #[tokio::test]

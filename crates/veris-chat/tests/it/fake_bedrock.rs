@@ -15,7 +15,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 /// What Bedrock does with one call.
 #[derive(Debug, Clone)]
@@ -33,7 +33,7 @@ pub(crate) enum Act {
     Exception(&'static str, &'static str),
     /// Says nothing until the caller leaves.
     Silence,
-    /// Cuts the connection.
+    /// Cuts the connection once the test asks for it.
     Cut,
 }
 
@@ -49,6 +49,7 @@ pub(crate) struct Call {
 pub(crate) struct FakeBedrock {
     pub(crate) address: SocketAddr,
     calls: Arc<Mutex<Vec<Call>>>,
+    cut: Arc<Notify>,
     departures: mpsc::UnboundedReceiver<()>,
 }
 
@@ -56,6 +57,7 @@ pub(crate) struct FakeBedrock {
 struct Stage {
     scripts: Arc<Mutex<VecDeque<Script>>>,
     calls: Arc<Mutex<Vec<Call>>>,
+    cut: Arc<Notify>,
     departed: mpsc::UnboundedSender<()>,
 }
 
@@ -64,16 +66,22 @@ impl FakeBedrock {
     pub(crate) async fn start(scripts: impl IntoIterator<Item = Script>) -> Self {
         let (departed, departures) = mpsc::unbounded_channel();
         let calls = Arc::default();
+        let cut = Arc::<Notify>::default();
         let scripts = Arc::new(Mutex::new(scripts.into_iter().collect()));
-        let stage = Stage { scripts, calls: Arc::clone(&calls), departed };
+        let stage = Stage { scripts, calls: Arc::clone(&calls), cut: Arc::clone(&cut), departed };
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(axum::serve(listener, Router::new().fallback(converse_stream).with_state(stage)).into_future());
-        Self { address, calls, departures }
+        Self { address, calls, cut, departures }
     }
 
     pub(crate) fn calls(&self) -> Vec<Call> {
         self.calls.lock().unwrap().clone()
+    }
+
+    /// Lets an answer go on that has come to [`Act::Cut`].
+    pub(crate) fn cut(&self) {
+        self.cut.notify_one();
     }
 
     /// Waits until a caller has left in the middle of an answer.
@@ -102,7 +110,7 @@ async fn converse_stream(State(stage): State<Stage>, request: Request) -> Respon
         )
             .into_response(),
         Script::Stream(acts) => {
-            let performance = Performance { acts: acts.into(), departed: stage.departed, over: false };
+            let performance = Performance { acts: acts.into(), cut: stage.cut, departed: stage.departed, over: false };
             let frames = futures_util::stream::unfold(performance, async |mut performance| {
                 performance.next().await.map(|frame| (frame, performance))
             });
@@ -113,6 +121,7 @@ async fn converse_stream(State(stage): State<Stage>, request: Request) -> Respon
 
 struct Performance {
     acts: VecDeque<Act>,
+    cut: Arc<Notify>,
     departed: mpsc::UnboundedSender<()>,
     over: bool,
 }
@@ -124,7 +133,9 @@ impl Performance {
             return None;
         };
         Some(match act {
-            Act::Text(text) => Ok(event("contentBlockDelta", &json!({"contentBlockIndex": 0, "delta": {"text": text}}))),
+            Act::Text(text) => {
+                Ok(event("contentBlockDelta", &json!({"contentBlockIndex": 0, "delta": {"text": text}})))
+            }
             Act::Stop(reason) => Ok(event("messageStop", &json!({"stopReason": reason}))),
             Act::Usage => Ok(event(
                 "metadata",
@@ -135,7 +146,10 @@ impl Performance {
             )),
             Act::Exception(code, message) => Ok(exception(code, message)),
             Act::Silence => match std::future::pending::<Infallible>().await {},
-            Act::Cut => Err(io::Error::other("cut")),
+            Act::Cut => {
+                self.cut.notified().await;
+                Err(io::Error::other("cut"))
+            }
         })
     }
 }

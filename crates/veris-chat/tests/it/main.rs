@@ -2,8 +2,8 @@
 
 mod chat;
 mod components;
-mod fake_bedrock;
 mod failures;
+mod fake_bedrock;
 mod leaving;
 mod program;
 mod server;

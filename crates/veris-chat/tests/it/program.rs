@@ -157,18 +157,22 @@ fn check_accepts_good_files_and_warns_about_the_rule_for_models() {
     let output = command(&directory).arg("--check").output().unwrap();
     assert!(output.status.success());
     assert_eq!(String::from_utf8(output.stdout).unwrap(), "the configuration is valid\n");
-    assert!(String::from_utf8(output.stderr).unwrap().contains("set MODEL_ID to the inference profile `us.anthropic.claude-x`"));
+    assert!(
+        String::from_utf8(output.stderr)
+            .unwrap()
+            .contains("set MODEL_ID to the inference profile `us.anthropic.claude-x`")
+    );
 }
 
 #[test]
 fn a_wrong_file_stops_the_program_with_a_reason() {
     let directory = tempfile::tempdir().unwrap();
-    write(&directory, "config.yaml", "prot: 1\n");
+    write(&directory, "config.yaml", "port: 1\nprot: 2\n");
     for check in [true, false] {
         let output = command(&directory).args(check.then_some("--check")).output().unwrap();
         assert_eq!(output.status.code(), Some(1));
         let reason = String::from_utf8(output.stderr).unwrap();
-        assert!(reason.contains("unknown field `prot`") && reason.contains("line 1"), "{reason}");
+        assert!(reason.contains("unknown field `prot`") && reason.contains("line 2"), "{reason}");
     }
 }
 
