@@ -48,6 +48,7 @@ pub(crate) struct Completion {
 }
 
 #[derive(Debug, Serialize)]
+#[expect(clippy::struct_field_names, reason = "the names are those of the contract")]
 pub(crate) struct Usage {
     prompt_tokens: i32,
     completion_tokens: i32,

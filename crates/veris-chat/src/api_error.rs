@@ -73,11 +73,12 @@ impl ApiError {
 impl From<Failure> for ApiError {
     fn from(failure: Failure) -> Self {
         let message = failure.message;
+        let upstream = |status, code| Self::upstream(status, code, message.as_str());
         match failure.kind {
-            FailureKind::PolicyDenied => Self::upstream(StatusCode::BAD_GATEWAY, "upstream_policy_denied", message),
-            FailureKind::AccessDenied => Self::upstream(StatusCode::BAD_GATEWAY, "upstream_access_denied", message),
-            FailureKind::NoCredentials => {
-                Self::upstream(StatusCode::SERVICE_UNAVAILABLE, "credentials_unavailable", message)
+            FailureKind::PolicyDenied => upstream(StatusCode::BAD_GATEWAY, "upstream_policy_denied"),
+            FailureKind::AccessDenied => upstream(StatusCode::BAD_GATEWAY, "upstream_access_denied"),
+            FailureKind::NoCredentials | FailureKind::CredentialsRejected => {
+                upstream(StatusCode::SERVICE_UNAVAILABLE, "credentials_unavailable")
             }
             FailureKind::ModelConfiguration => {
                 Self::server(StatusCode::INTERNAL_SERVER_ERROR, "model_config_error", message)
@@ -85,18 +86,16 @@ impl From<Failure> for ApiError {
             FailureKind::ContextTooLong => {
                 Self::invalid_request(StatusCode::BAD_REQUEST, "context_length_exceeded", message)
             }
-            FailureKind::Rejected => Self::upstream(StatusCode::BAD_GATEWAY, "upstream_rejected", message),
-            FailureKind::Throttled => Self {
-                kind: "rate_limit_error",
-                ..Self::upstream(StatusCode::TOO_MANY_REQUESTS, "rate_limit_exceeded", message)
+            FailureKind::Rejected => upstream(StatusCode::BAD_GATEWAY, "upstream_rejected"),
+            FailureKind::Throttled => {
+                let error = upstream(StatusCode::TOO_MANY_REQUESTS, "rate_limit_exceeded");
+                Self { kind: "rate_limit_error", retry_after: Some(RETRY_AFTER_THROTTLING), ..error }
             }
-            .retry_after(RETRY_AFTER_THROTTLING),
-            FailureKind::Unavailable => {
-                Self::upstream(StatusCode::SERVICE_UNAVAILABLE, "upstream_unavailable", message)
-                    .retry_after(RETRY_AFTER_OVERLOAD)
+            FailureKind::Unavailable | FailureKind::Unreachable => {
+                upstream(StatusCode::SERVICE_UNAVAILABLE, "upstream_unavailable").retry_after(RETRY_AFTER_OVERLOAD)
             }
-            FailureKind::Timeout => Self::upstream(StatusCode::GATEWAY_TIMEOUT, "upstream_timeout", message),
-            FailureKind::Model => Self::upstream(StatusCode::BAD_GATEWAY, "upstream_error", message),
+            FailureKind::Timeout => upstream(StatusCode::GATEWAY_TIMEOUT, "upstream_timeout"),
+            FailureKind::ModelFailed | FailureKind::BrokeOff => upstream(StatusCode::BAD_GATEWAY, "upstream_error"),
         }
     }
 }

@@ -3,6 +3,7 @@
 mod failure;
 mod reply;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::imds::credentials::ImdsCredentialsProvider;
@@ -22,7 +23,7 @@ use crate::sessions::Exchange;
 use crate::settings::ModelSettings;
 
 /// Until the response's headers; the body has its own limits in [`Reply`].
-const HEADERS_TIMEOUT: Duration = Duration::from_secs(60);
+const HEADERS_TIMEOUT: Duration = Duration::from_mins(1);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// A client that signs with the instance role's credentials and looks for no others.
@@ -46,12 +47,12 @@ pub fn client(model: &ModelSettings) -> Client {
 #[derive(Debug)]
 pub(crate) struct Model {
     client: Client,
-    settings: ModelSettings,
+    settings: Arc<ModelSettings>,
 }
 
 impl Model {
     pub(crate) fn new(client: Client, settings: ModelSettings) -> Self {
-        Self { client, settings }
+        Self { client, settings: Arc::new(settings) }
     }
 
     pub(crate) fn id(&self) -> &str {
@@ -64,7 +65,8 @@ impl Model {
         history: impl Iterator<Item = &'a Exchange>,
         question: &str,
     ) -> Result<Reply, Failure> {
-        let messages = turns(history, question).map_err(|error| Failure::unsendable(&error))?;
+        let messages = turns(history, question)
+            .map_err(|error| Failure::new(FailureKind::Rejected, &self.settings, error.to_string()))?;
         // Without a bound Bedrock reserves the model's maximum of the quota for every call.
         let max_tokens = i32::try_from(self.settings.max_tokens.get()).unwrap_or(i32::MAX);
         let output = self
@@ -77,7 +79,7 @@ impl Model {
             .send()
             .await
             .map_err(|error| Failure::of_call(&error, &self.settings))?;
-        Ok(Reply::new(output.stream, self.settings.clone()))
+        Ok(Reply::new(output.stream, Arc::clone(&self.settings)))
     }
 
     /// Bedrock refuses an empty text block.

@@ -2,7 +2,6 @@
 
 use std::error::Error;
 use std::fmt::{self, Write as _};
-use std::time::Duration;
 
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_bedrockruntime::error::{ProvideErrorMetadata, SdkError};
@@ -13,12 +12,11 @@ use crate::model_rule;
 use crate::settings::ModelSettings;
 
 /// Why there is no complete answer: one line for the client, and the rest for the log.
-///
-/// The line for the client names cause and cure, and never repeats Bedrock's text, which holds ARNs.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub(crate) struct Failure {
     pub(crate) kind: FailureKind,
+    /// Names cause and cure, and never repeats Bedrock's text, which holds ARNs.
     pub(crate) message: String,
     /// For the log only.
     pub(crate) detail: String,
@@ -30,24 +28,27 @@ pub(crate) enum FailureKind {
     PolicyDenied,
     /// The role may not call the model.
     AccessDenied,
-    /// There are no credentials to sign with.
+    /// The metadata service has no credentials to sign with.
     NoCredentials,
-    /// The configured model id does not work here.
+    CredentialsRejected,
+    /// The configured model id does not work in the configured region.
     ModelConfiguration,
-    /// The conversation does not fit into the model's context.
     ContextTooLong,
-    /// Bedrock refuses the request for another reason.
+    /// Bedrock refuses the conversation for another reason than its length.
     Rejected,
     Throttled,
     Unavailable,
+    /// The connection failed, before or in the middle of the answer.
+    Unreachable,
     Timeout,
-    /// The model failed or its answer broke off.
-    Model,
+    ModelFailed,
+    /// The stream ended before the answer did.
+    BrokeOff,
 }
 
 impl Failure {
-    pub(super) fn new(kind: FailureKind, message: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), detail: detail.into() }
+    pub(super) fn new(kind: FailureKind, settings: &ModelSettings, detail: impl Into<String>) -> Self {
+        Self { kind, message: kind.message(settings), detail: detail.into() }
     }
 
     /// Of a call that Bedrock did not accept.
@@ -55,7 +56,7 @@ impl Failure {
     where
         R: fmt::Debug + 'static,
     {
-        Self::of(error, error.code(), settings)
+        Self::new(kind(error, error.code()), settings, detail(error))
     }
 
     /// Of an answer that had begun.
@@ -63,108 +64,120 @@ impl Failure {
     where
         R: fmt::Debug + 'static,
     {
-        Self::of(error, error.as_service_error().and_then(code_in_stream), settings)
+        Self::new(kind(error, error.as_service_error().and_then(code_in_stream)), settings, detail(error))
+    }
+}
+
+impl FailureKind {
+    fn message(self, settings: &ModelSettings) -> String {
+        let ModelSettings { model_id, region, .. } = settings;
+        let fixed = match self {
+            Self::PolicyDenied => return denied_by_policy(settings),
+            Self::ModelConfiguration => return unknown_model(settings),
+            Self::AccessDenied => {
+                return format!(
+                    "the instance role may not call model `{model_id}`: allow bedrock:InvokeModelWithResponseStream \
+                     on its inference profile and its foundation model"
+                );
+            }
+            Self::Unreachable => {
+                return format!(
+                    "the connection to Bedrock in {region} failed: check the network of the instance, and send the \
+                     message again"
+                );
+            }
+            Self::NoCredentials => {
+                "the instance has no role credentials to call Bedrock with: attach the instance profile"
+            }
+            Self::CredentialsRejected => {
+                "Bedrock does not accept the credentials of the instance role: check the instance profile and the \
+                 clock of the instance"
+            }
+            Self::ContextTooLong => {
+                "the conversation is too long for the model: shorten the message or start a new session"
+            }
+            Self::Rejected => {
+                "Bedrock rejected the conversation: start a new session, and report it with the time if it happens \
+                 again"
+            }
+            Self::Throttled => {
+                "Bedrock's quota for this model is used up for the moment: wait and send the message again"
+            }
+            Self::Unavailable => "Bedrock is not available at the moment: wait and send the message again",
+            Self::Timeout => "Bedrock did not answer in time: send the message again",
+            Self::ModelFailed => "the model failed while it answered: send the message again",
+            Self::BrokeOff => "Bedrock's answer broke off before its end: send the message again",
+        };
+        fixed.to_owned()
     }
 
-    fn of<E, R>(error: &SdkError<E, R>, code: Option<&str>, settings: &ModelSettings) -> Self
-    where
-        E: ProvideErrorMetadata + Error + 'static,
-        R: fmt::Debug + 'static,
-    {
-        let detail = detail(error);
-        match error {
-            SdkError::ServiceError(_) => {
-                Self::of_service(code.unwrap_or_default(), error.message().unwrap_or_default(), settings, detail)
-            }
-            SdkError::TimeoutError(_) => Self::new(FailureKind::Timeout, BEDROCK_SLOW, detail),
-            SdkError::DispatchFailure(_) if is_about_credentials(error) => {
-                Self::new(FailureKind::NoCredentials, NO_CREDENTIALS, detail)
-            }
-            SdkError::DispatchFailure(failure) if failure.is_timeout() => {
-                Self::new(FailureKind::Timeout, BEDROCK_SLOW, detail)
-            }
-            SdkError::DispatchFailure(_) => Self::new(
-                FailureKind::Unavailable,
-                format!(
-                    "the connection to Bedrock in {} failed: check the network of the instance, and send the message again",
-                    settings.region
-                ),
-                detail,
-            ),
-            _ => Self::new(FailureKind::Model, BROKE_OFF, detail),
+    /// By code first and by message second: "Too many tokens" is throttling and not a long conversation.
+    fn of_service(code: &str, message: &str) -> Self {
+        match code.trim_end_matches("Exception") {
+            "AccessDenied" if message.contains("service control policy") => Self::PolicyDenied,
+            "AccessDenied" => Self::AccessDenied,
+            "ExpiredToken"
+            | "IncompleteSignature"
+            | "InvalidSignature"
+            | "MissingAuthenticationToken"
+            | "UnrecognizedClient" => Self::CredentialsRejected,
+            "ResourceNotFound" => Self::ModelConfiguration,
+            "Validation" if is_about_model_id(message) => Self::ModelConfiguration,
+            "Validation" if is_about_length(message) => Self::ContextTooLong,
+            "Validation" => Self::Rejected,
+            "ServiceQuotaExceeded" | "Throttling" | "TooManyRequests" => Self::Throttled,
+            "InternalServer" | "ModelNotReady" | "ServiceUnavailable" => Self::Unavailable,
+            "ModelTimeout" => Self::Timeout,
+            _ => Self::ModelFailed,
         }
     }
+}
 
-    /// Sorts by code first and by message second.
-    fn of_service(code: &str, message: &str, settings: &ModelSettings, detail: String) -> Self {
-        let model_id = &settings.model_id;
-        let (kind, message) = match code.trim_end_matches("Exception") {
-            "AccessDenied" if message.contains("service control policy") => {
-                (FailureKind::PolicyDenied, denied_by_policy(settings))
-            }
-            "AccessDenied" => (
-                FailureKind::AccessDenied,
-                format!("the instance role may not call model `{model_id}`: allow bedrock:InvokeModelWithResponseStream on its inference profile and foundation model"),
-            ),
-            "UnrecognizedClient" | "ExpiredToken" | "InvalidSignature" | "IncompleteSignature" | "MissingAuthenticationToken" => {
-                (FailureKind::NoCredentials, "Bedrock does not accept the instance role's credentials: check the instance profile and the clock of the instance".to_owned())
-            }
-            "ResourceNotFound" => (FailureKind::ModelConfiguration, invalid_model(settings)),
-            "Validation" if is_about_model_id(message) => (FailureKind::ModelConfiguration, invalid_model(settings)),
-            "Validation" if is_about_length(message) => return Self { detail, ..Self::context_too_long() },
-            "Validation" => (FailureKind::Rejected, "Bedrock rejected the conversation: start a new session, and report it with the time if it happens again".to_owned()),
-            "Throttling" | "TooManyRequests" | "ServiceQuotaExceeded" => {
-                (FailureKind::Throttled, "Bedrock's quota for this model is used up for the moment: wait and send the message again".to_owned())
-            }
-            "ModelTimeout" => (FailureKind::Timeout, BEDROCK_SLOW.to_owned()),
-            "ServiceUnavailable" | "InternalServer" | "ModelNotReady" => {
-                (FailureKind::Unavailable, "Bedrock is not available at the moment: wait and send the message again".to_owned())
-            }
-            _ => (FailureKind::Model, "the model failed while it answered: send the message again".to_owned()),
-        };
-        Self::new(kind, message, detail)
-    }
-
-    pub(super) fn context_too_long() -> Self {
-        let message = "the conversation is too long for the model: shorten the message or start a new session";
-        Self::new(FailureKind::ContextTooLong, message, "the model's context window is exceeded")
-    }
-
-    pub(super) fn silent(waited: Duration) -> Self {
-        Self::new(FailureKind::Timeout, BEDROCK_SLOW, format!("no event for {} s", waited.as_secs()))
-    }
-
-    pub(super) fn truncated() -> Self {
-        Self::new(FailureKind::Model, BROKE_OFF, "the stream ended without messageStop")
-    }
-
-    pub(super) fn unsendable(error: &impl Error) -> Self {
-        Self::new(FailureKind::Rejected, "the conversation cannot be sent: start a new session", error.to_string())
+fn kind<E, R>(error: &SdkError<E, R>, code: Option<&str>) -> FailureKind
+where
+    E: ProvideErrorMetadata + Error + 'static,
+    R: fmt::Debug + 'static,
+{
+    match error {
+        SdkError::ServiceError(_) => {
+            FailureKind::of_service(code.unwrap_or_default(), error.message().unwrap_or_default())
+        }
+        SdkError::TimeoutError(_) => FailureKind::Timeout,
+        SdkError::DispatchFailure(_) if is_about_credentials(error) => FailureKind::NoCredentials,
+        SdkError::DispatchFailure(failure) if failure.is_timeout() => FailureKind::Timeout,
+        SdkError::DispatchFailure(_) => FailureKind::Unreachable,
+        _ => FailureKind::BrokeOff,
     }
 }
 
-const BEDROCK_SLOW: &str = "Bedrock did not answer in time: send the message again";
-const BROKE_OFF: &str = "Bedrock's answer broke off before its end: send the message again";
-const NO_CREDENTIALS: &str = "the instance has no role credentials to call Bedrock with: attach the instance profile";
+/// The code of an exception frame, which the SDK knows as a type but does not tell as a code.
+fn code_in_stream(error: &ConverseStreamOutputError) -> Option<&'static str> {
+    match error {
+        ConverseStreamOutputError::InternalServerException(_) => Some("InternalServerException"),
+        ConverseStreamOutputError::ServiceUnavailableException(_) => Some("ServiceUnavailableException"),
+        ConverseStreamOutputError::ThrottlingException(_) => Some("ThrottlingException"),
+        ConverseStreamOutputError::ValidationException(_) => Some("ValidationException"),
+        _ => None,
+    }
+}
 
 fn denied_by_policy(settings: &ModelSettings) -> String {
-    let model_id = &settings.model_id;
-    match model_rule::warnings(model_id, &settings.region).first() {
-        Some(cure) => cure.clone(),
-        None => format!(
-            "the organisation's policy denies model `{model_id}` in a region its profile calls: ask its administrator to allow us-east-1, us-east-2 and us-west-2"
-        ),
-    }
+    let ModelSettings { model_id, region, .. } = settings;
+    model_rule::warnings(model_id, region).into_iter().next().unwrap_or_else(|| {
+        format!(
+            "the organisation's policy denies model `{model_id}` in a region its profile calls: ask its administrator \
+             to allow us-east-1, us-east-2 and us-west-2"
+        )
+    })
 }
 
-fn invalid_model(settings: &ModelSettings) -> String {
+fn unknown_model(settings: &ModelSettings) -> String {
     let ModelSettings { model_id, region, .. } = settings;
-    match model_rule::warnings(model_id, region).pop() {
-        Some(cure) => format!("Bedrock does not know model `{model_id}` in {region}: {cure}"),
-        None => format!(
-            "Bedrock does not know model `{model_id}` in {region}: set MODEL_ID to an inference profile of this region"
-        ),
-    }
+    // The region comes last: from another region even a good id is unknown.
+    let cure = model_rule::warnings(model_id, region)
+        .pop()
+        .unwrap_or_else(|| "set MODEL_ID to an inference profile of this region".to_owned());
+    format!("Bedrock does not know model `{model_id}` in {region}: {cure}")
 }
 
 fn is_about_model_id(message: &str) -> bool {
@@ -177,17 +190,6 @@ fn is_about_length(message: &str) -> bool {
 
 fn is_about_credentials(error: &(dyn Error + 'static)) -> bool {
     chain(error).any(<dyn Error>::is::<CredentialsError>)
-}
-
-/// The code of an exception frame, which the SDK knows as a type but does not tell as a code.
-fn code_in_stream(error: &ConverseStreamOutputError) -> Option<&'static str> {
-    match error {
-        ConverseStreamOutputError::InternalServerException(_) => Some("InternalServerException"),
-        ConverseStreamOutputError::ServiceUnavailableException(_) => Some("ServiceUnavailableException"),
-        ConverseStreamOutputError::ThrottlingException(_) => Some("ThrottlingException"),
-        ConverseStreamOutputError::ValidationException(_) => Some("ValidationException"),
-        _ => None,
-    }
 }
 
 fn detail<E, R>(error: &SdkError<E, R>) -> String

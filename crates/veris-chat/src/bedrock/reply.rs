@@ -1,5 +1,6 @@
 //! An answer as it arrives from Bedrock. Dropping it closes the connection to Bedrock.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use aws_sdk_bedrockruntime::primitives::event_stream::EventReceiver;
@@ -11,15 +12,15 @@ use super::failure::{Failure, FailureKind};
 use crate::settings::ModelSettings;
 
 /// The SDK's own timeouts end with the response's headers, so the body is bounded here.
-const FIRST_EVENT_TIMEOUT: Duration = Duration::from_secs(120);
-const NEXT_EVENT_TIMEOUT: Duration = Duration::from_secs(60);
+const FIRST_EVENT_TIMEOUT: Duration = Duration::from_mins(2);
+const NEXT_EVENT_TIMEOUT: Duration = Duration::from_mins(1);
 /// Bedrock's longest streams were seen to die silently between 6 and 10 minutes.
-const TOTAL_TIMEOUT: Duration = Duration::from_secs(15 * 60);
+const TOTAL_TIMEOUT: Duration = Duration::from_mins(15);
 
 #[derive(Debug)]
 pub(crate) struct Reply {
     stream: EventReceiver<ConverseStreamOutput, ConverseStreamOutputError>,
-    settings: ModelSettings,
+    settings: Arc<ModelSettings>,
     deadline: Instant,
     patience: Duration,
     finish: Option<Finish>,
@@ -52,7 +53,7 @@ pub(crate) enum Finish {
 impl Reply {
     pub(super) fn new(
         stream: EventReceiver<ConverseStreamOutput, ConverseStreamOutputError>,
-        settings: ModelSettings,
+        settings: Arc<ModelSettings>,
     ) -> Self {
         let deadline = Instant::now() + TOTAL_TIMEOUT;
         Self { stream, settings, deadline, patience: FIRST_EVENT_TIMEOUT, finish: None, usage: None }
@@ -67,7 +68,7 @@ impl Reply {
                         return Ok(Piece::Text(text));
                     }
                 }
-                Some(ConverseStreamOutput::MessageStop(event)) => self.finish = Some(Finish::of(&event.stop_reason)?),
+                Some(ConverseStreamOutput::MessageStop(event)) => self.finish = Some(self.finish(&event.stop_reason)?),
                 // The usage follows the stop, so reading goes on to the very end.
                 Some(ConverseStreamOutput::Metadata(event)) => self.usage = event.usage,
                 Some(_) => {}
@@ -78,29 +79,31 @@ impl Reply {
 
     async fn event(&mut self) -> Result<Option<ConverseStreamOutput>, Failure> {
         let patience = self.patience.min(self.deadline.saturating_duration_since(Instant::now()));
-        let received = timeout(patience, self.stream.recv()).await.map_err(|_| Failure::silent(patience))?;
+        let received = timeout(patience, self.stream.recv())
+            .await
+            .map_err(|_| self.failure(FailureKind::Timeout, format!("no event for {} s", patience.as_secs())))?;
         self.patience = NEXT_EVENT_TIMEOUT;
         received.map_err(|error| Failure::of_stream(&error, &self.settings))
     }
 
+    fn finish(&self, reason: &StopReason) -> Result<Finish, Failure> {
+        match reason {
+            StopReason::EndTurn | StopReason::StopSequence => Ok(Finish::Stop),
+            StopReason::MaxTokens => Ok(Finish::Length),
+            StopReason::ContentFiltered | StopReason::GuardrailIntervened => Ok(Finish::ContentFilter),
+            StopReason::ModelContextWindowExceeded => Err(self.failure(FailureKind::ContextTooLong, reason.as_str())),
+            other => Err(self.failure(FailureKind::ModelFailed, format!("stop reason `{other}`"))),
+        }
+    }
+
+    /// Without a stop the answer is not complete, however the connection ended.
     fn ending(&mut self) -> Result<Ending, Failure> {
-        let finish = self.finish.ok_or_else(Failure::truncated)?;
+        let finish =
+            self.finish.ok_or_else(|| self.failure(FailureKind::BrokeOff, "the stream ended without messageStop"))?;
         Ok(Ending { finish, usage: self.usage.take() })
     }
-}
 
-impl Finish {
-    fn of(reason: &StopReason) -> Result<Self, Failure> {
-        match reason {
-            StopReason::EndTurn | StopReason::StopSequence => Ok(Self::Stop),
-            StopReason::MaxTokens => Ok(Self::Length),
-            StopReason::ContentFiltered | StopReason::GuardrailIntervened => Ok(Self::ContentFilter),
-            StopReason::ModelContextWindowExceeded => Err(Failure::context_too_long()),
-            other => Err(Failure::new(
-                FailureKind::Model,
-                "the model stopped for a reason this server does not know: send the message again",
-                format!("stop reason `{other}`"),
-            )),
-        }
+    fn failure(&self, kind: FailureKind, detail: impl Into<String>) -> Failure {
+        Failure::new(kind, &self.settings, detail)
     }
 }

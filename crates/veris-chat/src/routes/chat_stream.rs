@@ -84,11 +84,11 @@ fn status(status: &str, message: &str) -> Event {
 }
 
 fn delta(answer: &Answer, text: &str) -> Value {
-    chunk(answer, json!([{"index": 0, "delta": {"content": text}, "finish_reason": null}]))
+    chunk(answer, &json!([{"index": 0, "delta": {"content": text}, "finish_reason": null}]))
 }
 
 fn last_chunk(answer: &Answer, completion: &Completion) -> Value {
-    let mut last = chunk(answer, json!([{"index": 0, "delta": {}, "finish_reason": completion.finish}]));
+    let mut last = chunk(answer, &json!([{"index": 0, "delta": {}, "finish_reason": completion.finish}]));
     last["citations"] = json!([]);
     last["sources"] = json!([]);
     last["timing"] = json!(completion.timing);
@@ -96,7 +96,7 @@ fn last_chunk(answer: &Answer, completion: &Completion) -> Value {
     last
 }
 
-fn chunk(answer: &Answer, choices: Value) -> Value {
+fn chunk(answer: &Answer, choices: &Value) -> Value {
     json!({
         "id": answer.id,
         "object": "chat.completion.chunk",

@@ -30,16 +30,16 @@ async fn each_refusal_of_bedrock_has_a_status_a_cause_and_a_cure() {
         (503, "ServiceUnavailableException", "Busy."),
         (418, "SomethingNewException", "?"),
     ];
-    let mut report = String::new();
+    let mut report = Vec::new();
     for (status, code, message) in refusals {
         let bedrock = FakeBedrock::start([Script::Refuse { status, code, message }]).await;
         let response = post(&state(&bedrock), "/chat/stream/", &json!({"session_id": "a", "message": "Hi"})).await;
         let (status, retry_after) = (response.status().as_u16(), response.headers().get("retry-after").cloned());
         let body = text(response).await;
         assert!(!body.contains("arn:"), "an ARN leaked: {body}");
-        report += &format!("{code}: {message}\n  {status} retry-after={retry_after:?}\n  {body}\n");
+        report.push(format!("{code}: {message}\n  {status} retry-after={retry_after:?}\n  {body}"));
     }
-    insta::assert_snapshot!(report);
+    insta::assert_snapshot!(report.join("\n"));
 }
 
 #[tokio::test]
@@ -63,14 +63,14 @@ async fn a_failure_after_the_first_words_is_told_in_the_stream() {
         ("failed in a new way", vec![Act::Text("half"), Act::Exception("somethingNewException", "?")]),
         ("ended without a stop", vec![Act::Text("half")]),
     ];
-    let mut report = String::new();
+    let mut report = Vec::new();
     for (name, acts) in endings {
         let bedrock = FakeBedrock::start([Script::Stream(acts)]).await;
         let events =
             text(post(&state(&bedrock), "/chat/stream/", &json!({"session_id": "a", "message": "Hi"})).await).await;
-        report += &format!("{name}\n{}\n", readable(&events).replace("\n\n", "\n"));
+        report.push(format!("{name}\n{}\n", readable(&events).replace("\n\n", "\n")));
     }
-    insta::assert_snapshot!(report);
+    insta::assert_snapshot!(report.join("\n"));
 }
 
 #[tokio::test]
@@ -117,15 +117,15 @@ async fn requests_that_cannot_be_answered_never_reach_bedrock() {
     ];
     let bedrock = FakeBedrock::start([]).await;
     let state = state(&bedrock);
-    let mut report = String::new();
+    let mut report = Vec::new();
     for body in bodies {
         let response = post(&state, "/chat/stream/", &body).await;
-        report += &format!("{} {}\n", response.status(), text(response).await);
+        report.push(format!("{} {}", response.status(), text(response).await));
     }
     let plain = Request::post("/chat/").body(Body::from(r#"{"session_id":"a","message":"x"}"#)).unwrap();
     let response = call(&state, plain).await;
-    report += &format!("{} {}\n", response.status(), text(response).await);
-    insta::assert_snapshot!(report);
+    report.push(format!("{} {}", response.status(), text(response).await));
+    insta::assert_snapshot!(report.join("\n"));
     assert!(bedrock.calls().is_empty());
 }
 

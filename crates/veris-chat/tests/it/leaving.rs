@@ -97,7 +97,7 @@ async fn a_server_that_stops_tells_the_answers_it_interrupts() {
 #[tokio::test]
 async fn a_server_without_work_stops_at_once() {
     let bedrock = FakeBedrock::start([]).await;
-    let server = running(&bedrock, Duration::from_secs(3600)).await;
+    let server = running(&bedrock, Duration::from_hours(1)).await;
     server.stop.send(()).unwrap();
     timeout(PATIENCE, server.served).await.expect("the server ends long before its deadline").unwrap().unwrap();
 }
