@@ -22,7 +22,9 @@ pub(super) fn check(headers: &HeaderMap) -> Result<(), Fault> {
 
 fn is_ours(name: &str) -> bool {
     let address = name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-    name.eq_ignore_ascii_case("localhost") || name == GUEST_ENDPOINT || address.is_ok_and(|address| address.is_loopback())
+    name.eq_ignore_ascii_case("localhost")
+        || name == GUEST_ENDPOINT
+        || address.is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]
@@ -40,7 +42,15 @@ mod tests {
         for host in ["127.0.0.1:4566", "127.8.0.1", "localhost:80", "LOCALHOST", "[::1]:80", "169.254.170.2"] {
             assert!(passes(host), "{host}");
         }
-        for host in ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example", "10.0.0.1", "", "a b", "169.254.169.254"] {
+        for host in [
+            "evil.example",
+            "127.0.0.1.evil.example",
+            "localhost.evil.example",
+            "10.0.0.1",
+            "",
+            "a b",
+            "169.254.169.254",
+        ] {
             assert!(!passes(host), "{host}");
         }
         assert!(check(&HeaderMap::new()).is_err());

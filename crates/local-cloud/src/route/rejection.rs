@@ -20,8 +20,13 @@ pub(super) fn fault(protocol: Protocol, rejection: &Rejection) -> Fault {
 /// Error codes for: nothing signed, unreadable, unknown key, expired token, wrong signature.
 type Codes = [&'static str; 5];
 
-const QUERY_CODES: Codes =
-    ["MissingAuthenticationToken", "IncompleteSignature", "InvalidClientTokenId", "ExpiredToken", "SignatureDoesNotMatch"];
+const QUERY_CODES: Codes = [
+    "MissingAuthenticationToken",
+    "IncompleteSignature",
+    "InvalidClientTokenId",
+    "ExpiredToken",
+    "SignatureDoesNotMatch",
+];
 
 const JSON_CODES: Codes = [
     "MissingAuthenticationTokenException",
@@ -35,7 +40,9 @@ fn coded(rejection: &Rejection, status: u16, [unsigned, incomplete, unknown, exp
     let (code, message) = match rejection {
         Rejection::Unsigned => (unsigned, "Missing Authentication Token"),
         Rejection::Incomplete(message) => (incomplete, message.as_str()),
-        Rejection::UnknownKey | Rejection::WrongToken => (unknown, "The security token included in the request is invalid."),
+        Rejection::UnknownKey | Rejection::WrongToken => {
+            (unknown, "The security token included in the request is invalid.")
+        }
         Rejection::ExpiredToken => (expired, "The security token included in the request is expired"),
         Rejection::Skewed(message) => (mismatch, message.as_str()),
         Rejection::WrongSignature => (mismatch, MISMATCH),
@@ -47,9 +54,7 @@ fn coded(rejection: &Rejection, status: u16, [unsigned, incomplete, unknown, exp
 fn ec2(rejection: &Rejection) -> Fault {
     let not_validated = "AWS was not able to validate the provided access credentials";
     match rejection {
-        Rejection::Unsigned => {
-            Fault::new(403, "MissingAuthenticationToken", "Request is missing Authentication Token")
-        }
+        Rejection::Unsigned => Fault::new(403, "MissingAuthenticationToken", "Request is missing Authentication Token"),
         Rejection::Incomplete(message) => Fault::client("IncompleteSignature", message),
         Rejection::ExpiredToken => Fault::client("RequestExpired", "Request has expired."),
         Rejection::Skewed(message) => Fault::client("RequestExpired", format!("Request has expired. {message}")),
@@ -65,9 +70,7 @@ fn s3(rejection: &Rejection) -> Fault {
         Rejection::UnknownKey => {
             Fault::new(403, "InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records.")
         }
-        Rejection::WrongToken => {
-            Fault::client("InvalidToken", "The provided token is malformed or otherwise invalid.")
-        }
+        Rejection::WrongToken => Fault::client("InvalidToken", "The provided token is malformed or otherwise invalid."),
         Rejection::ExpiredToken => Fault::client("ExpiredToken", "The provided token has expired."),
         Rejection::Skewed(message) => Fault::new(
             403,

@@ -34,11 +34,7 @@ pub struct Scope {
 impl Authorization {
     /// Reads the authorization.
     pub fn read(head: &Head<'_>) -> Result<Self, Rejection> {
-        if head.headers.contains_key("authorization") {
-            Self::from_header(head)
-        } else {
-            Self::from_query(head)
-        }
+        if head.headers.contains_key("authorization") { Self::from_header(head) } else { Self::from_query(head) }
     }
 
     pub fn is_presigned(&self) -> bool {
@@ -47,9 +43,9 @@ impl Authorization {
 
     fn from_header(head: &Head<'_>) -> Result<Self, Rejection> {
         let text = head.header("authorization").unwrap_or_default();
-        let rest = text.strip_prefix("AWS4-HMAC-SHA256").ok_or_else(|| {
-            incomplete("Unsupported Authorization scheme; the local cloud verifies AWS4-HMAC-SHA256")
-        })?;
+        let rest = text
+            .strip_prefix("AWS4-HMAC-SHA256")
+            .ok_or_else(|| incomplete("Unsupported Authorization scheme; the local cloud verifies AWS4-HMAC-SHA256"))?;
         let parts: BTreeMap<&str, &str> =
             rest.split(',').filter_map(|part| part.trim().split_once('=')).map(|(name, value)| (name, value)).collect();
         let part = |name: &str| {

@@ -64,7 +64,10 @@ impl<'a> Form<'a> {
     pub fn parsed<T: FromStr>(&self, name: &str) -> Result<Option<T>, Fault> {
         let Some(text) = self.text(name) else { return Ok(None) };
         text.parse().map(Some).map_err(|_| {
-            Fault::client("InvalidParameterValue", format!("Value ({text}) for parameter {}{name} is invalid", self.prefix))
+            Fault::client(
+                "InvalidParameterValue",
+                format!("Value ({text}) for parameter {}{name} is invalid", self.prefix),
+            )
         })
     }
 
