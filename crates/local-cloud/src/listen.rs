@@ -72,7 +72,7 @@ async fn connection(cloud: Arc<Cloud>, stream: TcpStream, mut stopping: watch::R
     let mut connection = std::pin::pin!(http1::Builder::new().serve_connection(TokioIo::new(stream), answer));
     let ended = tokio::select! {
         ended = &mut connection => ended,
-        _ = stopping.wait_for(|stopping| *stopping) => {
+        () = async { drop(stopping.wait_for(|stopping| *stopping).await) } => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }

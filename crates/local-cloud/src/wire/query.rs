@@ -47,10 +47,15 @@ pub struct Form<'a> {
 impl<'a> Form<'a> {
     /// A field's value; an empty one counts as absent.
     pub fn text(&self, name: &str) -> Option<&'a str> {
+        self.raw(name).filter(|value| !value.is_empty())
+    }
+
+    /// A field's value, which may be empty.
+    pub fn raw(&self, name: &str) -> Option<&'a str> {
         let full = format!("{}{name}", self.prefix);
         let field = self.fields.iter().find(|field| field.name == full)?;
         field.read.store(true, Ordering::Relaxed);
-        Some(field.value.as_str()).filter(|value| !value.is_empty())
+        Some(&field.value)
     }
 
     pub fn required(&self, name: &str) -> Result<&'a str, Fault> {
@@ -89,7 +94,7 @@ impl<'a> Form<'a> {
     /// Marks parameters as known though they change nothing here.
     pub fn ignore(&self, names: &[&str]) {
         for name in names {
-            let _ = self.text(name);
+            let _ = self.raw(name);
         }
     }
 

@@ -13,6 +13,12 @@ pub struct Items<T> {
     item: Vec<T>,
 }
 
+impl<T> Items<T> {
+    pub fn as_slice(&self) -> &[T] {
+        &self.item
+    }
+}
+
 impl<T> FromIterator<T> for Items<T> {
     fn from_iter<I: IntoIterator<Item = T>>(items: I) -> Self {
         Self { item: items.into_iter().collect() }
