@@ -1,0 +1,53 @@
+//! What every handler shares.
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::task::JoinSet;
+
+use crate::compute::Compute;
+use crate::credentials::Credentials;
+use crate::layout::Layout;
+use crate::serve::ServeError;
+use crate::store::Store;
+
+/// One running local cloud.
+#[derive(Debug)]
+pub struct Cloud {
+    pub store: Arc<Store>,
+    pub layout: Layout,
+    pub compute: Arc<Compute>,
+    /// The installation's key, with which the operator signs.
+    pub credentials: Credentials,
+    /// The component runner that is copied into build and test instances.
+    pub toe: PathBuf,
+    work: Mutex<JoinSet<()>>,
+}
+
+impl Cloud {
+    /// Joins the parts; creates the directories they need.
+    pub fn new(
+        store: Arc<Store>,
+        layout: Layout,
+        compute: Arc<Compute>,
+        credentials: Credentials,
+        toe: PathBuf,
+    ) -> Result<Self, ServeError> {
+        Ok(Self { store, layout, compute, credentials, toe, work: Mutex::default() })
+    }
+
+    /// Runs work that outlives the request that asked for it, such as a bake. It is cut off when the cloud stops.
+    pub fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        let mut running = self.work.lock().unwrap_or_else(PoisonError::into_inner);
+        // Finished work is let go here; its panics were already reported by the runtime.
+        while running.try_join_next().is_some() {}
+        running.spawn(work);
+    }
+
+    /// Cuts off what [`Cloud::spawn`] started and waits until it is gone.
+    pub async fn stop(&self) {
+        let mut running = std::mem::take(&mut *self.work.lock().unwrap_or_else(PoisonError::into_inner));
+        running.shutdown().await;
+    }
+}

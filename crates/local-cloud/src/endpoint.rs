@@ -1,0 +1,66 @@
+//! Where the running local cloud is reached: `endpoint.json`.
+
+use std::io::Write;
+
+use serde::{Deserialize, Serialize};
+
+use crate::layout::Layout;
+
+/// Address and process of a running control plane.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Endpoint {
+    /// `http://127.0.0.1:PORT`.
+    pub url: String,
+    pub pid: u32,
+    /// The process's start in clock ticks since boot (field 22 of `/proc/PID/stat`): a recycled pid does not match it.
+    pub start_time: u64,
+}
+
+impl Endpoint {
+    /// What the file says; `None` where there is none or it cannot be understood.
+    pub fn read(layout: &Layout) -> Option<Self> {
+        serde_json::from_slice(&fs_err::read(layout.endpoint()).ok()?).ok()
+    }
+
+    /// The endpoint of this process.
+    pub(crate) fn of_this_process(url: String) -> std::io::Result<Self> {
+        let pid = std::process::id();
+        Ok(Self { url, pid, start_time: start_time(pid)? })
+    }
+
+    pub(crate) fn write(&self, layout: &Layout) -> std::io::Result<()> {
+        let mut file = tempfile::NamedTempFile::new_in(&layout.directory)?;
+        file.write_all(&serde_json::to_vec(self)?)?;
+        file.persist(layout.endpoint()).map_err(|error| error.error)?;
+        Ok(())
+    }
+}
+
+/// When a process started, in clock ticks since boot.
+pub(crate) fn start_time(pid: u32) -> std::io::Result<u64> {
+    let stat = fs_err::read_to_string(format!("/proc/{pid}/stat"))?;
+    // The second field is the program's name in parentheses and may itself contain anything.
+    let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+    after_name
+        .split_whitespace()
+        .nth(19)
+        .and_then(|field| field.parse().ok())
+        .ok_or_else(|| std::io::Error::other(format!("/proc/{pid}/stat has no start time")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_endpoint_is_read_as_it_was_written() {
+        let directory = tempfile::tempdir().unwrap();
+        let layout = Layout { directory: directory.path().to_owned(), cache: directory.path().to_owned() };
+        assert_eq!(Endpoint::read(&layout), None);
+        let endpoint = Endpoint::of_this_process("http://127.0.0.1:1".to_owned()).unwrap();
+        assert!(endpoint.start_time > 0);
+        endpoint.write(&layout).unwrap();
+        assert_eq!(Endpoint::read(&layout), Some(endpoint));
+    }
+}

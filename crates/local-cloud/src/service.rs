@@ -1,0 +1,63 @@
+//! The services: each is a function from a verified request to a response.
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::{HeaderMap, Method, header};
+
+use crate::ids;
+
+pub mod bedrock;
+pub mod ec2;
+pub mod image_builder;
+pub mod metadata;
+pub mod s3;
+pub mod ssm;
+pub mod sts;
+
+/// A request whose signature holds.
+pub struct Request {
+    pub method: Method,
+    /// Percent-encoded, as received.
+    pub path: String,
+    /// Decoded names and values, in the order they came.
+    pub query: Vec<(String, String)>,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+    pub caller: Caller,
+    /// From the signature's credential scope.
+    pub region: String,
+}
+
+/// Who signed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Caller {
+    /// The installation's key.
+    Operator,
+    /// Temporary credentials that an instance got from its metadata service.
+    Instance { instance_id: String, role: String },
+}
+
+pub type Response = hyper::Response<Body>;
+pub type Body = http_body_util::combinators::BoxBody<Bytes, std::io::Error>;
+
+/// An answer in JSON, as REST-JSON services give it.
+pub fn json(status: u16, value: &serde_json::Value) -> Response {
+    answer(status, "application/json", value.to_string())
+}
+
+/// An answer with a content type and a request id.
+pub fn answer(status: u16, content_type: &'static str, text: impl Into<Bytes>) -> Response {
+    let mut response = Response::new(full(text));
+    *response.status_mut() = hyper::StatusCode::from_u16(status).unwrap_or(hyper::StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static(content_type));
+    if let Ok(id) = header::HeaderValue::try_from(ids::uuid()) {
+        headers.insert("x-amzn-requestid", id);
+    }
+    response
+}
+
+/// A body whose bytes are known.
+pub fn full(text: impl Into<Bytes>) -> Body {
+    Full::new(text.into()).map_err(|never| match never {}).boxed()
+}
