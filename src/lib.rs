@@ -1,1 +1,51 @@
+//! The deployment tool: bakes images, launches them, and rolls back.
+//!
+//! [`cli`] says what the user can type; [`commands`] sends each command to the file of its name. A command works on a
+//! [`context::Context`]: the recipe, the chosen environment, AWS clients ([`aws`]) and the [`printer`].
 
+pub mod aws;
+pub mod cli;
+pub mod commands;
+pub mod context;
+pub mod env_vars;
+pub mod environment;
+pub mod error;
+pub mod exit_status;
+pub mod interrupt;
+pub mod local;
+pub mod printer;
+pub mod recipe;
+
+use clap::Parser as _;
+
+use crate::cli::{Cli, Command};
+use crate::commands::local::LocalCommand;
+use crate::exit_status::ExitStatus;
+use crate::printer::Printer;
+
+/// Parses the command line, runs the command, and turns its error into text and an exit code.
+pub fn main() -> std::process::ExitCode {
+    let cli = Cli::parse();
+    // One process of this kind runs for each connection of a guest: it must start fast and needs no runtime.
+    if let Command::Local(local) = &cli.command
+        && let LocalCommand::Pipe(pipe) = &local.command
+    {
+        return commands::local::pipe::run(pipe).into();
+    }
+    let printer = Printer::new(cli.global.output);
+    let result = start(cli, &printer);
+    let status = result.unwrap_or_else(|error| {
+        let report = error::Report::new(&error);
+        printer.error(&report);
+        report.status
+    });
+    status.into()
+}
+
+fn start(cli: Cli, printer: &Printer) -> anyhow::Result<ExitStatus> {
+    let log = tracing_subscriber::EnvFilter::try_from_env(env_vars::VERIS_LOG)
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("off"));
+    tracing_subscriber::fmt().with_env_filter(log).with_writer(std::io::stderr).init();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(commands::run(cli, printer))
+}
