@@ -4,17 +4,22 @@
 //! [`context::Context`]: the recipe, the chosen environment, AWS clients ([`aws`]) and the [`printer`].
 
 pub mod aws;
+pub mod bake;
 pub mod cli;
 pub mod commands;
+pub mod component;
 pub mod context;
+pub mod digest;
 pub mod env_vars;
 pub mod environment;
 pub mod error;
 pub mod exit_status;
+pub mod guest_binary;
 pub mod interrupt;
 pub mod local;
 pub mod printer;
 pub mod recipe;
+pub mod template;
 
 use clap::Parser as _;
 
