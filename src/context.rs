@@ -7,7 +7,7 @@ use anyhow::Result;
 use crate::aws::Clients;
 use crate::cli::GlobalArgs;
 use crate::environment::Environment;
-use crate::error::user;
+use crate::error::{Failure, user};
 use crate::interrupt::Interrupt;
 use crate::printer::Printer;
 use crate::recipe::Recipe;
@@ -26,8 +26,8 @@ pub struct Context {
 impl Context {
     pub async fn load(global: &GlobalArgs, printer: Printer, interrupt: Interrupt) -> Result<Self> {
         let project = project(global)?;
-        let recipe = Recipe::load(&recipe_path(global, &project)?)?;
-        let environment = recipe.environment(&global.environment)?.clone();
+        let recipe = Recipe::load(&project, &recipe_path(global, &project)?).map_err(Failure::from)?;
+        let environment = recipe.environment(&global.environment).map_err(Failure::from)?.clone();
         let clients = Clients::connect(&environment).await?;
         Ok(Self { project, recipe, environment, clients, printer, interrupt })
     }

@@ -3,18 +3,29 @@
 //! [`cli`] says what the user can type; [`commands`] sends each command to the file of its name. A command works on a
 //! [`context::Context`]: the recipe, the chosen environment, AWS clients ([`aws`]) and the [`printer`].
 
+pub mod addresses;
 pub mod aws;
 pub mod cli;
 pub mod commands;
 pub mod context;
+pub mod deploy;
+pub mod env_file;
 pub mod env_vars;
 pub mod environment;
 pub mod error;
 pub mod exit_status;
+pub mod health;
+pub mod http;
+pub mod images;
+pub mod instances;
 pub mod interrupt;
 pub mod local;
 pub mod printer;
 pub mod recipe;
+pub mod table;
+pub mod tags;
+pub mod user_data;
+pub mod wait;
 
 use clap::Parser as _;
 

@@ -119,7 +119,8 @@ impl fmt::Display for ParentImage {
 impl Recipe {
     /// Reads and checks the recipe at `path`; the paths in it are relative to `project`.
     pub fn load(project: &Path, path: &Path) -> Result<Self, RecipeError> {
-        let text = fs_err::read_to_string(path).map_err(|source| RecipeError::Read { path: path.to_owned(), source })?;
+        let text =
+            fs_err::read_to_string(path).map_err(|source| RecipeError::Read { path: path.to_owned(), source })?;
         let file = File { path, shown: path.strip_prefix(project).unwrap_or(path).display().to_string(), text: &text };
         let recipe = raw::parse(&file)?;
         recipe.check_files(project, &file)?;

@@ -47,10 +47,11 @@ impl RecipeError {
         match self {
             Self::Read { .. } => "run veris inside a project, a folder with `recipes/`".to_owned(),
             Self::Invalid { cure, .. } => cure.clone(),
-            Self::UnknownEnvironment { known, .. } => format!("choose one of {known}, or declare it under `environments:`"),
+            Self::UnknownEnvironment { known, .. } => {
+                format!("choose one of {known}, or declare it under `environments:`")
+            }
         }
     }
-
 }
 
 impl From<RecipeError> for Failure {

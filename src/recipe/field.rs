@@ -157,7 +157,8 @@ impl fmt::Display for GlibcVersion {
 pub fn release_version(text: &str) -> Result<semver::Version, String> {
     const LARGEST: u64 = (1 << 30) - 1;
     let cure = "write three numbers such as `1.4.0`, without a pre-release or build part";
-    let version = semver::Version::parse(text).map_err(|error| format!("`{text}` is not a version ({error})\n{cure}"))?;
+    let version =
+        semver::Version::parse(text).map_err(|error| format!("`{text}` is not a version ({error})\n{cure}"))?;
     if !version.pre.is_empty() || !version.build.is_empty() {
         return Err(format!("`{text}` is more than a version of three numbers\n{cure}"));
     }

@@ -7,8 +7,9 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use super::field::{
-    AmiId, BucketName, DeviceName, FileMode, ImagePath, InstanceType, KeyPairName, PackageName, ProfileName, ProjectPath,
-    Region, ReleaseVersion, SecurityGroupId, SsmParameterName, SubnetId, VariableName, VariableValue, checked,
+    AmiId, BucketName, DeviceName, FileMode, ImagePath, InstanceType, KeyPairName, PackageName, ProfileName,
+    ProjectPath, Region, ReleaseVersion, SecurityGroupId, SsmParameterName, SubnetId, VariableName, VariableValue,
+    checked,
 };
 use super::{
     Artifact, BakedFile, File, GlibcVersion, ParentImage, Recipe, RecipeError, ServiceName, Volume, VolumeKind,
@@ -182,9 +183,11 @@ fn parent(file: &File, raw: RawParent) -> Result<ParentImage, RecipeError> {
     match (raw.ami, raw.ssm_parameter) {
         (Some(id), None) => Ok(ParentImage::Ami(id.into())),
         (None, Some(name)) => Ok(ParentImage::SsmParameter(name.into())),
-        (Some(_), Some(_)) => {
-            Err(file.refuse(("parent", ""), "both `ami` and `ssm_parameter` are given".to_owned(), "keep one of the two"))
-        }
+        (Some(_), Some(_)) => Err(file.refuse(
+            ("parent", ""),
+            "both `ami` and `ssm_parameter` are given".to_owned(),
+            "keep one of the two",
+        )),
         (None, None) => Err(file.refuse(
             ("parent", ""),
             "neither `ami` nor `ssm_parameter` is given".to_owned(),

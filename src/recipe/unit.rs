@@ -37,7 +37,11 @@ pub fn check(name: &str, text: &str, install_path: &str) -> Result<(), UnitError
         if let Some(found) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
             if !SECTIONS.contains(&found) && !found.starts_with("X-") {
                 let known = SECTIONS.map(|section| format!("[{section}]")).join(", ");
-                return Err(UnitError::at(number, format!("unknown section `[{found}]`"), format!("use one of {known}")));
+                return Err(UnitError::at(
+                    number,
+                    format!("unknown section `[{found}]`"),
+                    format!("use one of {known}"),
+                ));
             }
             section = Some(found);
             continue;
@@ -47,7 +51,13 @@ pub fn check(name: &str, text: &str, install_path: &str) -> Result<(), UnitError
             return Err(UnitError::at(number, problem, "correct the line, or start it with `#`"));
         };
         match section {
-            None => return Err(UnitError::at(number, format!("`{line}` stands before any section"), "put `[Unit]` above it")),
+            None => {
+                return Err(UnitError::at(
+                    number,
+                    format!("`{line}` stands before any section"),
+                    "put `[Unit]` above it",
+                ));
+            }
             Some("Service") if key.trim() == "ExecStart" => programs.push((number, program(value))),
             Some(_) => {}
         }
@@ -81,7 +91,8 @@ fn has_extension(name: &str, extension: &str) -> bool {
 mod tests {
     use super::*;
 
-    const GOOD: &str = "[Unit]\nDescription=Chat\n\n[Service]\nExecStart=/opt/chat/chat --config \\\n  /etc/chat.yaml\n";
+    const GOOD: &str =
+        "[Unit]\nDescription=Chat\n\n[Service]\nExecStart=/opt/chat/chat --config \\\n  /etc/chat.yaml\n";
 
     #[test]
     fn a_unit_that_starts_the_installed_program_is_accepted() {
