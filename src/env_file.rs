@@ -35,13 +35,20 @@ pub enum EnvFileError {
 }
 
 impl EnvFile {
+    /// The file named on the command line; otherwise `.env` of the project, where there is one.
+    pub fn find(named: Option<&Path>, project: &Path) -> Result<Self, EnvFileError> {
+        let default = project.join(".env");
+        match named {
+            Some(path) => Self::read(path),
+            None if default.exists() => Self::read(&default),
+            None => Ok(Self::default()),
+        }
+    }
+
     pub fn read(path: &Path) -> Result<Self, EnvFileError> {
-        let bytes =
-            std::fs::read(path).map_err(|source| EnvFileError::Read { path: path.to_owned(), source })?;
-        let text = String::from_utf8(bytes).map_err(|error| EnvFileError::NotText {
-            path: path.to_owned(),
-            byte: error.utf8_error().valid_up_to(),
-        })?;
+        let bytes = std::fs::read(path).map_err(|source| EnvFileError::Read { path: path.to_owned(), source })?;
+        let text = String::from_utf8(bytes)
+            .map_err(|error| EnvFileError::NotText { path: path.to_owned(), byte: error.utf8_error().valid_up_to() })?;
         Self::parse(&text, path)
     }
 
@@ -52,8 +59,8 @@ impl EnvFile {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         for (line, content) in (1..).zip(text.split('\n')) {
             let content = content.strip_suffix('\r').unwrap_or(content);
-            let parsed = Line::parse(content)
-                .map_err(|source| EnvFileError::Line { path: path.to_owned(), line, source })?;
+            let parsed =
+                Line::parse(content).map_err(|source| EnvFileError::Line { path: path.to_owned(), line, source })?;
             let Line::Variable { name, value } = parsed else { continue };
             if let Some(first) = lines.insert(name.clone(), line) {
                 return Err(EnvFileError::Duplicate { path: path.to_owned(), line, name, first });

@@ -28,7 +28,7 @@ pub fn unhealthy(message: impl Into<String>) -> Failure {
 /// An error that knows its exit code and its cure.
 #[derive(Debug)]
 pub struct Failure {
-    pub kind: ExitStatus,
+    kind: ExitStatus,
     message: String,
     hint: Option<String>,
     source: Option<Box<dyn Error + Send + Sync>>,
@@ -42,6 +42,13 @@ impl Failure {
     /// The user stopped the command.
     pub fn interrupted(message: impl Into<String>) -> Self {
         Self::new(ExitStatus::Interrupted, message)
+    }
+
+    /// The same error with another exit code.
+    #[must_use]
+    pub fn kind(mut self, kind: ExitStatus) -> Self {
+        self.kind = kind;
+        self
     }
 
     /// What to do about it.

@@ -6,6 +6,8 @@ use std::time::Duration;
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
+use crate::error::Failure;
+use crate::exit_status::ExitStatus;
 use crate::http;
 use crate::images::BakedImage;
 use crate::printer::Stage;
@@ -49,6 +51,11 @@ pub async fn wait(endpoint: Endpoint, image: &BakedImage, patience: Patience, st
         })
     })
     .await
+    .map_err(|error| match error.downcast::<Failure>() {
+        // The cloud did its part: it is the service that does not answer.
+        Ok(failure) => failure.kind(ExitStatus::Unhealthy).into(),
+        Err(error) => error,
+    })
 }
 
 /// One look; the error says what is missing.

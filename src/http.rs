@@ -76,10 +76,7 @@ async fn send(method: Method, url: &str, body: Bytes) -> Result<Response<Incomin
         .map_err(|error| HttpError::Connect { url: url.to_owned(), reason: error.to_string() })?;
     let client: Client<HttpConnector, Full<Bytes>> =
         Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(HttpConnector::new());
-    client
-        .request(request)
-        .await
-        .map_err(|error| HttpError::Connect { url: url.to_owned(), reason: innermost(&error) })
+    client.request(request).await.map_err(|error| HttpError::Connect { url: url.to_owned(), reason: innermost(&error) })
 }
 
 async fn within<T>(

@@ -55,7 +55,11 @@ pub fn choose<'a>(
     };
     found.ok_or_else(|| {
         let known: Vec<_> = available().map(|image| image.version.to_string()).collect();
-        let known = if known.is_empty() { "nothing is baked yet".to_owned() } else { format!("baked are {}", known.join(", ")) };
+        let known = if known.is_empty() {
+            "nothing is baked yet".to_owned()
+        } else {
+            format!("baked are {}", known.join(", "))
+        };
         match version {
             Some(version) => user(format!("there is no image of {service} {version}; {known}"))
                 .hint(format!("bake it with `veris bake --version {version}`")),

@@ -3,23 +3,34 @@
 //! [`cli`] says what the user can type; [`commands`] sends each command to the file of its name. A command works on a
 //! [`context::Context`]: the recipe, the chosen environment, AWS clients ([`aws`]) and the [`printer`].
 
+pub mod addresses;
 pub mod aws;
 pub mod bake;
 pub mod cli;
 pub mod commands;
 pub mod component;
 pub mod context;
+pub mod deploy;
 pub mod digest;
+pub mod env_file;
 pub mod env_vars;
 pub mod environment;
 pub mod error;
 pub mod exit_status;
 pub mod guest_binary;
+pub mod health;
+pub mod http;
+pub mod images;
+pub mod instances;
 pub mod interrupt;
 pub mod local;
 pub mod printer;
 pub mod recipe;
+pub mod table;
+pub mod tags;
 pub mod template;
+pub mod user_data;
+pub mod wait;
 
 use clap::Parser as _;
 

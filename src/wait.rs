@@ -85,9 +85,6 @@ mod tests {
         let mut stage = Printer::new(Output::Text).stage("test");
         let look = async || Ok(Seen::<()>::NotYet("connection refused".to_owned()));
         let error = until(PATIENCE, "the service answers", &mut stage, look).await.unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "waited 0 s in vain until the service answers; last seen: connection refused"
-        );
+        assert_eq!(error.to_string(), "waited 0 s in vain until the service answers; last seen: connection refused");
     }
 }

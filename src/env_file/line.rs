@@ -12,7 +12,9 @@ pub(super) enum Line {
 /// What is wrong with one variable. The value is never part of it.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LineError {
-    #[error("not of the form NAME=VALUE; a value cannot go on in the next line, put it in one line (PEM text as base64)")]
+    #[error(
+        "not of the form NAME=VALUE; a value cannot go on in the next line, put it in one line (PEM text as base64)"
+    )]
     NoVariable,
     // What stands there may be part of a secret that went on from the line above, so it is not shown.
     #[error("the part before `=` is no name of a variable: letters, digits and `_`, not beginning with a digit")]

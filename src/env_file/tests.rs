@@ -37,7 +37,8 @@ fn every_refusal_names_file_line_and_cure_and_no_value() {
 
 #[test]
 fn the_file_overrides_the_environment_of_the_recipe() {
-    let defaults = BTreeMap::from([("AWS_REGION".to_owned(), "us-east-1".to_owned()), ("B".to_owned(), "2".to_owned())]);
+    let defaults =
+        BTreeMap::from([("AWS_REGION".to_owned(), "us-east-1".to_owned()), ("B".to_owned(), "2".to_owned())]);
     let merged = parse("AWS_REGION=us-west-2\n").unwrap().over(&defaults).unwrap();
     assert_eq!(merged.render(), "AWS_REGION=us-west-2\nB=2\n");
 }
