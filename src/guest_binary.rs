@@ -73,7 +73,8 @@ async fn find_executable(messages: impl AsyncRead + Unpin, package: &str) -> Opt
     let mut found = None;
     while let Ok(Some(line)) = lines.next_line().await {
         let Ok(message) = serde_json::from_str::<Message>(&line) else { continue };
-        let is_ours = message.reason == "compiler-artifact" && message.target.is_some_and(|target| target.name == package);
+        let is_ours =
+            message.reason == "compiler-artifact" && message.target.is_some_and(|target| target.name == package);
         if is_ours && message.executable.is_some() {
             found = message.executable;
         }
@@ -110,7 +111,11 @@ fn encoded_flags(project: &Path) -> OsString {
     });
     let mut flags: Vec<_> = own.into_iter().filter(|flags| !flags.is_empty()).map(OsString::from).collect();
     // The last prefix that matches wins, so the more special ones come last.
-    let places = [(cargo_home(), "/cargo"), (target_directory(project), "/target"), (fs_err::canonicalize(project).ok(), "/source")];
+    let places = [
+        (cargo_home(), "/cargo"),
+        (target_directory(project), "/target"),
+        (fs_err::canonicalize(project).ok(), "/source"),
+    ];
     for (place, name) in places {
         let Some(place) = place else { continue };
         let mut flag = OsString::from("--remap-path-prefix=");

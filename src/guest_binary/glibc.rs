@@ -59,7 +59,9 @@ fn needs(bytes: &[u8]) -> Result<BTreeSet<Need>, object::Error> {
     let symbols = sections.symbols(endian, bytes, elf::SHT_DYNSYM)?;
     for (index, symbol) in symbols.enumerate() {
         let version = versions.version(versions.version_index(endian, index).index())?;
-        let Some(version) = version.and_then(|version| parse(&String::from_utf8_lossy(version.name()))) else { continue };
+        let Some(version) = version.and_then(|version| parse(&String::from_utf8_lossy(version.name()))) else {
+            continue;
+        };
         let name = String::from_utf8_lossy(symbol.name(endian, symbols.strings())?).into_owned();
         // The symbol says more than the bare version does.
         needs.remove(&Need { version, symbol: format!("GLIBC_{version}") });
