@@ -110,7 +110,6 @@ fn encoded_flags(project: &Path) -> OsString {
         Some(flags.to_string_lossy().split_whitespace().collect::<Vec<_>>().join("\u{1f}"))
     });
     let mut flags: Vec<_> = own.into_iter().filter(|flags| !flags.is_empty()).map(OsString::from).collect();
-    // The last prefix that matches wins, so the more special ones come last.
     let places = [
         (cargo_home(), "/cargo"),
         (target_directory(project), "/target"),

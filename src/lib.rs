@@ -5,10 +5,13 @@
 
 pub mod addresses;
 pub mod aws;
+pub mod bake;
 pub mod cli;
 pub mod commands;
+pub mod component;
 pub mod context;
 pub mod deploy;
+pub mod digest;
 pub mod env_file;
 pub mod env_vars;
 pub mod environment;
@@ -25,6 +28,7 @@ pub mod printer;
 pub mod recipe;
 pub mod table;
 pub mod tags;
+pub mod template;
 pub mod user_data;
 pub mod wait;
 

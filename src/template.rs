@@ -115,10 +115,12 @@ fn environment() -> Result<Environment<'static>, minijinja::Error> {
 
 impl Variables {
     fn as_context(&self) -> Value {
-        let units = self.units.iter().map(|unit| context! { name => &unit.name, uri => &unit.uri, sha256 => &unit.sha256 });
-        let files = self.files.iter().map(
-            |file| context! { path => &file.path, uri => &file.uri, sha256 => &file.sha256, mode => &file.mode },
-        );
+        let units =
+            self.units.iter().map(|unit| context! { name => &unit.name, uri => &unit.uri, sha256 => &unit.sha256 });
+        let files = self
+            .files
+            .iter()
+            .map(|file| context! { path => &file.path, uri => &file.uri, sha256 => &file.sha256, mode => &file.mode });
         let artifact = context! {
             uri => &self.artifact.uri,
             sha256 => &self.artifact.sha256,
@@ -148,7 +150,11 @@ pub(crate) mod tests {
                 sha256: "aa".to_owned(),
                 install_path: "/opt/chat/chat".to_owned(),
             },
-            units: vec![Unit { name: "chat.service".to_owned(), uri: "s3://bucket/u".to_owned(), sha256: "bb".to_owned() }],
+            units: vec![Unit {
+                name: "chat.service".to_owned(),
+                uri: "s3://bucket/u".to_owned(),
+                sha256: "bb".to_owned(),
+            }],
             files: vec![],
             env_file: "/etc/chat/.env".to_owned(),
             port: 8000,

@@ -1,10 +1,12 @@
 //! `veris bake`: compile the service, digest its inputs, and have Image Builder make an AMI of them.
 
 use anyhow::Result;
+use semver::Version;
 
+use crate::bake;
 use crate::context::Context;
-use crate::error::internal;
 use crate::exit_status::ExitStatus;
+use crate::recipe;
 
 /// Bake the service into a tagged, versioned machine image
 ///
@@ -13,11 +15,12 @@ use crate::exit_status::ExitStatus;
 #[command(after_help = "Example:\n  veris bake --version 1.1.0")]
 pub struct Bake {
     /// Version of the image, instead of the recipe's
-    #[arg(long, value_name = "X.Y.Z")]
-    version: Option<semver::Version>,
+    #[arg(long, value_name = "X.Y.Z", value_parser = recipe::release_version)]
+    version: Option<Version>,
 }
 
 pub async fn run(args: Bake, context: &Context) -> Result<ExitStatus> {
-    let _ = (args, context);
-    Err(internal("baking is written by another branch").into())
+    let baked = bake::bake(context, args.version).await?;
+    context.printer.data(&baked)?;
+    Ok(ExitStatus::Success)
 }

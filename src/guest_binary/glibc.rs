@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use object::read::elf::{ElfFile64, FileHeader as _, Sym as _};
+use object::read::elf::{ElfFile64, Sym as _};
 use object::{Endianness, elf};
 
 use crate::error::{Failure, internal, user};

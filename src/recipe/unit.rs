@@ -21,8 +21,8 @@ impl UnitError {
     }
 }
 
-/// Checks the shape of the unit in `text`, and that a service starts the program at `install_path`.
-pub fn check(name: &str, text: &str, install_path: &str) -> Result<(), UnitError> {
+/// Checks the shape of the unit in `text`, and that it starts the program at `starts`, where it must.
+pub fn check(text: &str, starts: Option<&str>) -> Result<(), UnitError> {
     const SECTIONS: [&str; 7] = ["Unit", "Install", "Service", "Timer", "Path", "Socket", "Mount"];
     let mut section = None;
     let mut programs = Vec::new();
@@ -62,7 +62,7 @@ pub fn check(name: &str, text: &str, install_path: &str) -> Result<(), UnitError
             Some(_) => {}
         }
     }
-    if has_extension(name, "service") { check_programs(&programs, install_path) } else { Ok(()) }
+    starts.map_or(Ok(()), |install_path| check_programs(&programs, install_path))
 }
 
 fn check_programs(programs: &[(usize, &str)], install_path: &str) -> Result<(), UnitError> {
@@ -83,10 +83,6 @@ fn program(value: &str) -> &str {
     command.split_whitespace().next().unwrap_or_default().trim_matches('"')
 }
 
-fn has_extension(name: &str, extension: &str) -> bool {
-    name.rsplit_once('.').is_some_and(|(_, found)| found == extension)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -96,14 +92,14 @@ mod tests {
 
     #[test]
     fn a_unit_that_starts_the_installed_program_is_accepted() {
-        check("chat.service", GOOD, "/opt/chat/chat").unwrap();
-        check("chat.timer", "[Timer]\nOnBootSec=5\n", "/opt/chat/chat").unwrap();
+        check(GOOD, Some("/opt/chat/chat")).unwrap();
+        check("[Timer]\nOnBootSec=5\n", None).unwrap();
     }
 
     #[test]
     fn each_mistake_is_named_with_its_line() {
         let refused = |text: &str| {
-            let error = check("chat.service", text, "/opt/chat/chat").unwrap_err();
+            let error = check(text, Some("/opt/chat/chat")).unwrap_err();
             format!("{error}; {}", error.cure)
         };
         insta::assert_snapshot!([
