@@ -59,9 +59,14 @@ pub fn main() -> std::process::ExitCode {
 }
 
 fn start(cli: Cli, printer: &Printer) -> anyhow::Result<ExitStatus> {
+    // The local cloud's stderr is its log; a command's stderr is for people.
+    let serves = matches!(&cli.command, Command::Local(local) if matches!(local.command, LocalCommand::Serve(_)));
     let log = tracing_subscriber::EnvFilter::try_from_env(env_vars::VERIS_LOG)
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("off"));
-    tracing_subscriber::fmt().with_env_filter(log).with_writer(std::io::stderr).init();
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(if serves { "info" } else { "off" }));
+    tracing_subscriber::fmt().with_env_filter(log).with_ansi(false).with_writer(std::io::stderr).init();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(commands::run(cli, printer))
+    let result = runtime.block_on(commands::run(cli, printer));
+    // An interrupted command does not wait for its threads.
+    runtime.shutdown_background();
+    result
 }

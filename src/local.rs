@@ -1,4 +1,8 @@
-//! The local cloud as the tool sees it: its directories and its running daemon.
+//! The local cloud as the tool sees it: its directories, its daemon, and what the host must have.
+
+pub mod daemon;
+pub mod lock;
+pub mod requirements;
 
 use std::path::PathBuf;
 

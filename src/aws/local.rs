@@ -1,22 +1,20 @@
 //! Endpoint and credentials of the local cloud.
 
-use std::time::Duration;
-
 use anyhow::Result;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_ec2::config::{Credentials, SharedCredentialsProvider};
-use local_cloud::endpoint::Endpoint;
-use tokio::net::TcpStream;
 
 use crate::environment::Environment;
 use crate::error::{Failure, cloud, internal};
-use crate::local;
+use crate::local::{self, daemon};
 
 /// Nothing of the process's AWS settings is used: they belong to another cloud.
 pub(super) async fn config(environment: &Environment) -> Result<SdkConfig> {
     let layout = local::layout()?;
-    let endpoint = Endpoint::read(&layout).ok_or_else(down)?;
-    answers(&endpoint).await?;
+    let endpoint = daemon::running(&layout).ok_or_else(down)?;
+    if !daemon::answers(&endpoint).await {
+        return Err(down().into());
+    }
     let key = local_cloud::credentials::Credentials::load_or_create(&layout)
         .map_err(|error| internal("failed to sign in to the local cloud").source(error))?;
     let credentials = Credentials::new(key.access_key_id, key.secret_access_key, None, None, "veris local cloud");
@@ -27,15 +25,6 @@ pub(super) async fn config(environment: &Environment) -> Result<SdkConfig> {
         .credentials_provider(SharedCredentialsProvider::new(credentials))
         .timeout_config(super::timeouts())
         .build())
-}
-
-async fn answers(endpoint: &Endpoint) -> Result<()> {
-    let url = url::Url::parse(&endpoint.url)?;
-    let address = url.socket_addrs(|| None)?;
-    match tokio::time::timeout(Duration::from_secs(2), TcpStream::connect(address.as_slice())).await {
-        Ok(Ok(_)) => Ok(()),
-        _ => Err(down().into()),
-    }
 }
 
 fn down() -> Failure {
