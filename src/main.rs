@@ -1,1 +1,5 @@
-fn main() {}
+//! Entry point. Everything else is in the library, where tests can reach it.
+
+fn main() -> std::process::ExitCode {
+    veris::main()
+}

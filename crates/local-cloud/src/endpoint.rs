@@ -23,6 +23,11 @@ impl Endpoint {
         serde_json::from_slice(&fs_err::read(layout.endpoint()).ok()?).ok()
     }
 
+    /// Whether the process that wrote the file still runs; a recycled pid does not count.
+    pub fn is_running(&self) -> bool {
+        start_time(self.pid).is_ok_and(|start_time| start_time == self.start_time)
+    }
+
     /// The endpoint of this process.
     pub(crate) fn of_this_process(url: String) -> std::io::Result<Self> {
         let pid = std::process::id();
@@ -69,6 +74,8 @@ mod tests {
         assert_eq!(Endpoint::read(&layout), None);
         let endpoint = Endpoint::of_this_process("http://127.0.0.1:1".to_owned()).unwrap();
         assert!(endpoint.start_time > 0);
+        assert!(endpoint.is_running());
+        assert!(!Endpoint { start_time: endpoint.start_time - 1, ..endpoint.clone() }.is_running());
         endpoint.write(&layout).unwrap();
         assert_eq!(Endpoint::read(&layout), Some(endpoint));
     }

@@ -1,0 +1,88 @@
+//! The only place where AWS clients are made. The local cloud differs in endpoint and credentials, and in nothing else.
+
+mod describe;
+mod local;
+mod throttling;
+
+use std::time::Duration;
+
+use anyhow::Result;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+
+pub use self::describe::describe;
+use crate::env_vars;
+use crate::environment::{Environment, Target};
+use crate::error::user;
+
+/// Clients of every service the tool calls.
+#[derive(Debug, Clone)]
+pub struct Clients {
+    pub ec2: aws_sdk_ec2::Client,
+    pub image_builder: aws_sdk_imagebuilder::Client,
+    pub s3: aws_sdk_s3::Client,
+    pub ssm: aws_sdk_ssm::Client,
+    pub sts: aws_sdk_sts::Client,
+}
+
+impl Clients {
+    /// Clients of the environment's cloud. For the local cloud it must run; for AWS no call is made yet.
+    pub async fn connect(environment: &Environment) -> Result<Self> {
+        let config = match environment.target {
+            Target::Local => local::config(environment).await?,
+            Target::Aws => real(environment).await?,
+        };
+        Ok(Self::new(&config, environment.target))
+    }
+
+    fn new(config: &SdkConfig, target: Target) -> Self {
+        let image_builder =
+            aws_sdk_imagebuilder::config::Builder::from(config).retry_classifier(throttling::TooManyRequests).build();
+        // The local cloud is one host; a bucket cannot be a host name below it.
+        let s3 = aws_sdk_s3::config::Builder::from(config).force_path_style(target == Target::Local).build();
+        Self {
+            ec2: aws_sdk_ec2::Client::new(config),
+            image_builder: aws_sdk_imagebuilder::Client::from_conf(image_builder),
+            s3: aws_sdk_s3::Client::from_conf(s3),
+            ssm: aws_sdk_ssm::Client::new(config),
+            sts: aws_sdk_sts::Client::new(config),
+        }
+    }
+}
+
+async fn real(environment: &Environment) -> Result<SdkConfig> {
+    if let Some((name, _)) = std::env::vars_os()
+        .find(|(name, value)| name.to_string_lossy().starts_with(env_vars::AWS_ENDPOINT_URL) && !value.is_empty())
+    {
+        let name = name.to_string_lossy();
+        return Err(user(format!(
+            "`{name}` is set, so calls for environment `{}` would not go to AWS",
+            environment.name
+        ))
+        .hint(format!("`unset {name}`, or work in the local cloud with `--environment local`"))
+        .into());
+    }
+    let config = aws_config::defaults(BehaviorVersion::latest())
+        .region(Region::new(environment.region.clone()))
+        .timeout_config(timeouts())
+        .load()
+        .await;
+    if let Some(endpoint) = config.endpoint_url() {
+        return Err(user(format!(
+            "the AWS profile sets the endpoint `{endpoint}`, so calls for environment `{}` would not go to AWS",
+            environment.name
+        ))
+        .hint("choose another profile with AWS_PROFILE, or remove `endpoint_url` from it")
+        .into());
+    }
+    Ok(config)
+}
+
+/// Without these a half-open connection would hang for ever. No call of ours streams for minutes.
+fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(5))
+        .operation_attempt_timeout(Duration::from_secs(60))
+        .operation_timeout(Duration::from_mins(5))
+        .build()
+}

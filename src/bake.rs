@@ -1,0 +1,98 @@
+//! Baking: from the sources of a service to a tagged AMI.
+//!
+//! [`plan`](self::plan) compiles, renders and digests, and changes nothing anywhere. Only if no image has the digest is anything created, and
+//! each thing is noted in [`undo`](self::undo) before it is: a bake that fails or is interrupted takes back what it made.
+
+mod baked;
+mod configuration;
+mod create;
+mod follow;
+mod leftovers;
+mod names;
+mod parent;
+mod plan;
+mod remove;
+mod source;
+mod timeline;
+mod undo;
+mod upload;
+mod verify;
+
+use std::time::Instant;
+
+use anyhow::Result;
+use semver::Version;
+
+pub use self::baked::{Baked, StageTime};
+use self::leftovers::Found;
+use self::names::Names;
+use self::plan::Plan;
+use self::undo::Undo;
+use crate::context::Context;
+use crate::error::{Failure, user};
+use crate::images::{self, BakedImage};
+use crate::interrupt::Shield;
+
+/// Bakes `version`, or the recipe's own. If an image of exactly these inputs exists, nothing is created.
+pub async fn bake(context: &Context, version: Option<Version>) -> Result<Baked> {
+    let started = Instant::now();
+    let plan = plan::make(context, version.unwrap_or_else(|| context.recipe.version.clone())).await?;
+    let images = images::find(&context.clients, &context.recipe).await?;
+    if let Some(image) = images.iter().find(|image| image.digest == plan.digest.as_str() && image.state == "available")
+    {
+        context.printer.talk(format_args!("version {} is baked already as {}", image.version, image.image_id));
+        return Ok(Baked::found(image, started.elapsed()));
+    }
+    if let Some(other) = images.iter().find(|image| image.version == plan.version) {
+        return Err(taken(&plan, other, &images).into());
+    }
+    let shield = context.interrupt.shield();
+    let mut undo = Undo::default();
+    match build(context, &plan, &shield, &mut undo).await {
+        Ok((image_id, stages)) => Ok(Baked::created(&plan, image_id, stages, started.elapsed())),
+        Err(error) => Err(undo.run(context, error).await),
+    }
+}
+
+/// Everything that changes the cloud.
+async fn build(context: &Context, plan: &Plan, shield: &Shield, undo: &mut Undo) -> Result<(String, Vec<StageTime>)> {
+    let names = Names::new(context, &plan.version).await?;
+    let image_arn = match leftovers::find(context, &names, plan).await? {
+        Found::UnderWay(arn) => {
+            context.printer.talk(format_args!("version {} is being baked already; following {arn}", plan.version));
+            arn
+        }
+        Found::Nothing => start(context, plan, &names, (shield, undo)).await?,
+        Found::Remains(remains) => {
+            leftovers::clear(context, remains).await?;
+            start(context, plan, &names, (shield, undo)).await?
+        }
+    };
+    let (image_id, stages) = follow::until_available(context, &image_arn, shield).await?;
+    shield.run(verify::tags(context, plan, &image_id)).await?;
+    Ok((image_id, stages))
+}
+
+/// Uploads the artifacts, creates every resource, and has Image Builder start. Returns the image's build version ARN.
+async fn start(context: &Context, plan: &Plan, names: &Names, (shield, undo): (&Shield, &mut Undo)) -> Result<String> {
+    shield.run(upload::all(context, plan, undo)).await?;
+    create::image(context, plan, names, (shield, undo)).await
+}
+
+/// A version means one image for ever.
+fn taken(plan: &Plan, other: &BakedImage, images: &[BakedImage]) -> Failure {
+    let newest = images.iter().map(|image| &image.version).max().unwrap_or(&plan.version);
+    let next = Version::new(newest.major, newest.minor, newest.patch + 1);
+    if other.digest == plan.digest.as_str() {
+        return user(format!(
+            "version {} exists as {}, but the image is {}",
+            plan.version, other.image_id, other.state
+        ))
+        .hint("wait until it is available, or deregister it and bake again");
+    }
+    user(format!(
+        "version {} was baked already as {} from other inputs (digest {:.12}, now {:.12})",
+        plan.version, other.image_id, other.digest, plan.digest
+    ))
+    .hint(format!("bake the changes as a new version: `veris bake --version {next}`"))
+}

@@ -1,0 +1,124 @@
+//! The two configurations of a bake: how build instances are made, and what the AMI is called and tagged.
+
+use anyhow::Result;
+use aws_sdk_imagebuilder::types::{
+    AmiDistributionConfiguration, Distribution, InfrastructureConfiguration, InstanceMetadataOptions,
+};
+
+use super::create::Creator;
+use super::remove::is_not_found;
+use super::undo::Created;
+use crate::aws;
+use crate::error::cloud;
+use crate::tags;
+
+/// The environment's infrastructure configuration, created or brought up to date. Returns its ARN.
+pub(super) async fn infrastructure(creator: &mut Creator<'_>) -> Result<String> {
+    let arn = creator.names.infrastructure_arn();
+    let client = &creator.context.clients.image_builder;
+    let existing = client.get_infrastructure_configuration().infrastructure_configuration_arn(&arn).send().await;
+    match existing {
+        Ok(answer) => {
+            if !answer.infrastructure_configuration().is_some_and(|found| is_current(creator, found)) {
+                update_infrastructure(creator, &arn).await?;
+            }
+            Ok(arn)
+        }
+        Err(error) if is_not_found(&error) => create_infrastructure(creator, arn).await,
+        Err(error) => Err(aws::describe(&format!("look at {arn}"), &error).into()),
+    }
+}
+
+fn is_current(creator: &Creator, found: &InfrastructureConfiguration) -> bool {
+    let environment = &creator.context.environment;
+    found.instance_types() == [environment.build.instance_type.clone()]
+        && found.instance_profile_name() == Some(&environment.build.instance_profile)
+        && found.security_group_ids() == security_groups(creator).unwrap_or_default()
+        && found.subnet_id() == environment.subnet.as_deref()
+        && found.terminate_instance_on_failure() == Some(true)
+        && found.instance_metadata_options() == Some(&metadata_options())
+}
+
+/// Image Builder asks for both or none: without a subnet it uses the default network and its default group.
+fn security_groups(creator: &Creator) -> Option<Vec<String>> {
+    creator.context.environment.subnet.as_ref().map(|_| creator.context.environment.security_groups.clone())
+}
+
+/// Session tokens are required: the first version of the metadata service gives credentials to any process that can be
+/// made to fetch a URL.
+fn metadata_options() -> InstanceMetadataOptions {
+    InstanceMetadataOptions::builder().http_tokens("required").http_put_response_hop_limit(1).build()
+}
+
+async fn create_infrastructure(creator: &mut Creator<'_>, arn: String) -> Result<String> {
+    creator.about_to_create(Created::Infrastructure { arn: arn.clone() }).await?;
+    let environment = &creator.context.environment;
+    let answer = creator
+        .context
+        .clients
+        .image_builder
+        .create_infrastructure_configuration()
+        .name(creator.names.infrastructure())
+        .instance_types(&environment.build.instance_type)
+        .instance_profile_name(&environment.build.instance_profile)
+        .set_security_group_ids(security_groups(creator))
+        .set_subnet_id(environment.subnet.clone())
+        .terminate_instance_on_failure(true)
+        .instance_metadata_options(metadata_options())
+        .tags(tags::SERVICE, creator.names.recipe())
+        .client_token(creator.token("infrastructure"))
+        .send()
+        .await
+        .map_err(|error| aws::describe(&format!("create {arn}"), &error))?;
+    Ok(answer.infrastructure_configuration_arn().map_or(arn, str::to_owned))
+}
+
+async fn update_infrastructure(creator: &Creator<'_>, arn: &str) -> Result<()> {
+    creator.go_on().await?;
+    let environment = &creator.context.environment;
+    creator
+        .context
+        .clients
+        .image_builder
+        .update_infrastructure_configuration()
+        .infrastructure_configuration_arn(arn)
+        .instance_types(&environment.build.instance_type)
+        .instance_profile_name(&environment.build.instance_profile)
+        .set_security_group_ids(security_groups(creator))
+        .set_subnet_id(environment.subnet.clone())
+        .terminate_instance_on_failure(true)
+        .instance_metadata_options(metadata_options())
+        .client_token(creator.token("infrastructure update"))
+        .send()
+        .await
+        .map_err(|error| aws::describe(&format!("update {arn}"), &error))?;
+    Ok(())
+}
+
+/// The version's distribution configuration. Remains of an earlier one were removed before. Returns its ARN.
+pub(super) async fn distribution(creator: &mut Creator<'_>) -> Result<String> {
+    let arn = creator.names.distribution_arn();
+    creator.about_to_create(Created::Distribution { arn: arn.clone() }).await?;
+    let plan = creator.plan;
+    let ami = AmiDistributionConfiguration::builder()
+        .name(format!("{}-{}-{{{{ imagebuilder:buildDate }}}}", plan.service, plan.version))
+        .description(format!("{} {} (bake digest {})", plan.service, plan.version, plan.digest))
+        .set_ami_tags(Some(plan.tags()))
+        .build();
+    let region = &creator.context.environment.region;
+    let distribution = Distribution::builder().region(region).ami_distribution_configuration(ami).build()?;
+    let answer = creator
+        .context
+        .clients
+        .image_builder
+        .create_distribution_configuration()
+        .name(creator.names.distribution())
+        .distributions(distribution)
+        .set_tags(Some(plan.tags()))
+        .client_token(creator.token("distribution"))
+        .send()
+        .await
+        .map_err(|error| aws::describe(&format!("create {arn}"), &error))?;
+    let arn = answer.distribution_configuration_arn();
+    Ok(arn.ok_or_else(|| cloud("CreateDistributionConfiguration answered without an ARN"))?.to_owned())
+}

@@ -1,0 +1,104 @@
+//! What a bake's resources are called in Image Builder, so that a later run recognises them.
+
+use anyhow::Result;
+use semver::Version;
+
+use crate::aws;
+use crate::context::Context;
+use crate::digest::Sha256Digest;
+use crate::environment::EnvironmentName;
+use crate::error::cloud;
+use crate::recipe::ServiceName;
+
+/// Names and ARNs of one version's resources.
+#[derive(Debug, Clone)]
+pub(super) struct Names {
+    service: ServiceName,
+    environment: EnvironmentName,
+    version: Version,
+    /// Partition, region and account, as ARNs hold them.
+    partition: String,
+    region: String,
+    account: String,
+}
+
+impl Names {
+    pub(super) async fn new(context: &Context, version: &Version) -> Result<Self> {
+        let identity = context.clients.sts.get_caller_identity().send().await;
+        let identity =
+            identity.map_err(|error| aws::describe("ask which account the credentials belong to", &error))?;
+        let partition = identity.arn().and_then(|arn| arn.split(':').nth(1));
+        let (Some(account), Some(partition)) = (identity.account(), partition) else {
+            return Err(cloud("STS did not name the account of the credentials").into());
+        };
+        Ok(Self {
+            service: context.recipe.service.clone(),
+            environment: context.environment.name.clone(),
+            version: version.clone(),
+            partition: partition.to_owned(),
+            region: context.environment.region.clone(),
+            account: account.to_owned(),
+        })
+    }
+
+    /// The recipe and the image have the service's name.
+    pub(super) fn recipe(&self) -> String {
+        self.service.to_string()
+    }
+
+    /// How build instances are made depends on the environment only.
+    pub(super) fn infrastructure(&self) -> String {
+        format!("{}-{}", self.service, self.environment)
+    }
+
+    /// The AMI's tags depend on the version, so each version has its own; a name cannot hold dots.
+    pub(super) fn distribution(&self) -> String {
+        format!("{}-{}-{}-{}", self.service, self.version.major, self.version.minor, self.version.patch)
+    }
+
+    pub(super) fn recipe_arn(&self) -> String {
+        self.arn("image-recipe", &format!("{}/{}", self.recipe(), self.version))
+    }
+
+    /// The version's ARN; each build of it has a number behind it.
+    pub(super) fn image_arn(&self) -> String {
+        self.arn("image", &format!("{}/{}", self.recipe(), self.version))
+    }
+
+    /// The version's ARN; each build of it has a number behind it.
+    pub(super) fn component_arn(&self, component: &str) -> String {
+        self.arn("component", &format!("{component}/{}", self.version))
+    }
+
+    pub(super) fn infrastructure_arn(&self) -> String {
+        self.arn("infrastructure-configuration", &self.infrastructure())
+    }
+
+    pub(super) fn distribution_arn(&self) -> String {
+        self.arn("distribution-configuration", &self.distribution())
+    }
+
+    fn arn(&self, kind: &str, name: &str) -> String {
+        format!("arn:{}:imagebuilder:{}:{}:{kind}/{name}", self.partition, self.region, self.account)
+    }
+}
+
+/// Client tokens of one run.
+///
+/// A token makes the SDK's own retries harmless. It differs from run to run: the same token would give a second run the
+/// answer of the first one, with ARNs of what was deleted since.
+#[derive(Debug)]
+pub(super) struct Tokens {
+    seed: String,
+}
+
+impl Tokens {
+    pub(super) fn new(digest: &Sha256Digest) -> Self {
+        Self { seed: format!("{digest} {} {}", std::process::id(), jiff::Timestamp::now()) }
+    }
+
+    /// The token for creating the resource of this name: 36 characters, the most that every version of the API takes.
+    pub(super) fn of(&self, resource: &str) -> String {
+        Sha256Digest::of(format!("{} {resource}", self.seed)).as_str()[..36].to_owned()
+    }
+}

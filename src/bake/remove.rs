@@ -1,0 +1,154 @@
+//! Removes what a bake created. Everything here succeeds if the thing is gone, for whatever reason.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use aws_sdk_ec2::types::Filter;
+use aws_sdk_imagebuilder::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_imagebuilder::types::{ImageStatus, ImageSummary};
+
+use super::undo::Created;
+use crate::aws;
+use crate::context::Context;
+use crate::environment::Target;
+use crate::error::cloud;
+
+/// Image Builder's operations do not declare this error, so only its code tells it.
+pub(super) fn is_not_found<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
+    error.code() == Some("ResourceNotFoundException")
+}
+
+/// Turns "it is not there" into success.
+fn gone<T, E>(result: Result<T, SdkError<E>>, what: &str) -> Result<()>
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+{
+    match result {
+        Err(error) if !is_not_found(&error) => Err(aws::describe(&format!("delete {what}"), &error).into()),
+        _ => Ok(()),
+    }
+}
+
+/// Removes one thing.
+pub(super) async fn created(context: &Context, created: &Created) -> Result<()> {
+    let client = &context.clients.image_builder;
+    match created {
+        Created::Object { bucket, key } => {
+            let result = context.clients.s3.delete_object().bucket(bucket).key(key).send().await;
+            result.map(drop).map_err(|error| aws::describe(&format!("delete {created}"), &error).into())
+        }
+        Created::Component { version_arn } => component(context, version_arn).await,
+        Created::Recipe { arn } => gone(client.delete_image_recipe().image_recipe_arn(arn).send().await, arn),
+        Created::Infrastructure { arn } => {
+            gone(client.delete_infrastructure_configuration().infrastructure_configuration_arn(arn).send().await, arn)
+        }
+        Created::Distribution { arn } => {
+            gone(client.delete_distribution_configuration().distribution_configuration_arn(arn).send().await, arn)
+        }
+        Created::Image { version_arn } => image(context, version_arn).await,
+    }
+}
+
+async fn component(context: &Context, version_arn: &str) -> Result<()> {
+    for build in component_builds(context, version_arn).await? {
+        let delete = context.clients.image_builder.delete_component().component_build_version_arn(&build);
+        gone(delete.send().await, &build)?;
+    }
+    Ok(())
+}
+
+/// The builds of a component's version, as ARNs.
+pub(super) async fn component_builds(context: &Context, version_arn: &str) -> Result<Vec<String>> {
+    let list = context.clients.image_builder.list_component_build_versions().component_version_arn(version_arn);
+    let builds: Result<Vec<_>, _> = list.into_paginator().items().send().collect().await;
+    match builds {
+        Ok(builds) => Ok(builds.into_iter().filter_map(|build| build.arn).collect()),
+        Err(error) if is_not_found(&error) => Ok(Vec::new()),
+        Err(error) => Err(aws::describe(&format!("list the builds of {version_arn}"), &error).into()),
+    }
+}
+
+/// The builds of an image's version.
+pub(super) async fn image_builds(context: &Context, version_arn: &str) -> Result<Vec<ImageSummary>> {
+    let list = context.clients.image_builder.list_image_build_versions().image_version_arn(version_arn);
+    let builds: Result<Vec<_>, _> = list.into_paginator().items().send().collect().await;
+    match builds {
+        Ok(builds) => Ok(builds),
+        Err(error) if is_not_found(&error) => Ok(Vec::new()),
+        Err(error) => Err(aws::describe(&format!("list the builds of {version_arn}"), &error).into()),
+    }
+}
+
+/// Whether Image Builder will still change this image by itself.
+pub(super) fn is_under_way(status: Option<&ImageStatus>) -> bool {
+    use ImageStatus::{Available, Cancelled, Deleted, Deprecated, Disabled, Failed};
+    !matches!(status, Some(Available | Cancelled | Deleted | Deprecated | Disabled | Failed))
+}
+
+/// Cancels what is under way, deregisters the AMIs, then deletes the images: Image Builder would leave the AMIs behind.
+async fn image(context: &Context, version_arn: &str) -> Result<()> {
+    for build in image_builds(context, version_arn).await? {
+        let Some(arn) = build.arn() else { continue };
+        if is_under_way(build.state().and_then(|state| state.status())) {
+            cancel(context, arn).await?;
+        }
+        deregister_amis(context, arn).await?;
+        gone(context.clients.image_builder.delete_image().image_build_version_arn(arn).send().await, arn)?;
+    }
+    Ok(())
+}
+
+/// Cancelling is asynchronous: the build instance still runs when the call returns.
+async fn cancel(context: &Context, arn: &str) -> Result<()> {
+    const ATTEMPTS: u32 = 300;
+    let every = match context.environment.target {
+        Target::Local => Duration::from_millis(500),
+        Target::Aws => Duration::from_secs(5),
+    };
+    let client = &context.clients.image_builder;
+    if let Err(error) = client.cancel_image_creation().image_build_version_arn(arn).send().await {
+        // The build may have ended just now, and then there is nothing to cancel.
+        let ended = !is_under_way(status(context, arn).await?.as_ref());
+        return if ended { Ok(()) } else { Err(aws::describe(&format!("cancel {arn}"), &error).into()) };
+    }
+    for _ in 0..ATTEMPTS {
+        if !is_under_way(status(context, arn).await?.as_ref()) {
+            return Ok(());
+        }
+        tokio::time::sleep(every).await;
+    }
+    Err(cloud(format!("{arn} was cancelled, but did not end")).into())
+}
+
+/// An image that is gone counts as deleted.
+async fn status(context: &Context, arn: &str) -> Result<Option<ImageStatus>> {
+    match context.clients.image_builder.get_image().image_build_version_arn(arn).send().await {
+        Ok(answer) => Ok(answer.image.and_then(|image| image.state).and_then(|state| state.status)),
+        Err(error) if is_not_found(&error) => Ok(Some(ImageStatus::Deleted)),
+        Err(error) => Err(aws::describe(&format!("look at {arn}"), &error).into()),
+    }
+}
+
+/// The AMIs that the image names, and those that Image Builder tagged with it before it failed.
+async fn deregister_amis(context: &Context, arn: &str) -> Result<()> {
+    let ec2 = &context.clients.ec2;
+    let named = context.clients.image_builder.get_image().image_build_version_arn(arn).send().await;
+    let resources = named.ok().and_then(|answer| answer.image).and_then(|image| image.output_resources);
+    let mut ids: Vec<_> = resources.iter().flat_map(|it| it.amis()).filter_map(|ami| ami.image.clone()).collect();
+    let tag = Filter::builder().name("tag:Ec2ImageBuilderArn").values(arn).build();
+    let tagged = ec2.describe_images().owners("self").filters(tag).send().await;
+    let tagged = tagged.map_err(|error| aws::describe(&format!("list the AMIs of {arn}"), &error))?;
+    ids.extend(tagged.images().iter().filter_map(|image| image.image_id.clone()));
+    ids.sort();
+    ids.dedup();
+    for id in ids {
+        let result = ec2.deregister_image().image_id(&id).delete_associated_snapshots(true).send().await;
+        match result {
+            Err(error) if !error.code().is_some_and(|code| code.starts_with("InvalidAMIID.")) => {
+                return Err(aws::describe(&format!("deregister {id}"), &error).into());
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,69 @@
+//! What the user can type. No logic: each command's arguments are in the file of its name.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::commands::{bake, demo, images, launch, local, rollback, status, terminate};
+use crate::env_vars;
+use crate::environment::EnvironmentName;
+use crate::printer::Output;
+
+/// Bake a service into a machine image, launch it, and roll back
+///
+/// Without `--environment` every command works in the local cloud, which runs on this machine and needs no account.
+#[derive(Debug, Parser)]
+#[command(name = "veris", version, propagate_version = false, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+    #[command(flatten)]
+    pub global: GlobalArgs,
+}
+
+/// Options of every command.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Global options")]
+pub struct GlobalArgs {
+    /// Environment of the recipe to work in
+    #[arg(short, long, global = true, env = env_vars::VERIS_ENVIRONMENT, value_name = "NAME", default_value = "local")]
+    pub environment: EnvironmentName,
+    /// Recipe to use, when recipes/ holds more than one
+    #[arg(long, global = true, value_name = "FILE")]
+    pub recipe: Option<PathBuf>,
+    /// Form of the data on stdout
+    #[arg(long, global = true, value_name = "FORM", default_value = "text")]
+    pub output: Output,
+    /// Directory that holds recipes/; by default the nearest one upwards from here
+    #[arg(long, global = true, env = env_vars::VERIS_PROJECT, value_name = "DIR")]
+    pub project: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    Bake(bake::Bake),
+    Launch(launch::Launch),
+    Rollback(rollback::Rollback),
+    Images(images::Images),
+    Status(status::Status),
+    Terminate(terminate::Terminate),
+    Local(local::Local),
+    Demo(demo::Demo),
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        super::Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_shows_an_example() {
+        for command in super::Cli::command().get_subcommands() {
+            assert!(command.get_after_help().is_some(), "`veris {}` has no example", command.get_name());
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! Sends each command to the file of its name.
+
+pub mod bake;
+pub mod demo;
+pub mod images;
+pub mod launch;
+pub mod local;
+pub mod rollback;
+pub mod status;
+pub mod terminate;
+
+use anyhow::Result;
+
+use crate::cli::{Cli, Command};
+use crate::context::Context;
+use crate::exit_status::ExitStatus;
+use crate::interrupt::Interrupt;
+use crate::printer::Printer;
+
+/// Runs the command until it ends or the user ends it.
+pub async fn run(cli: Cli, printer: &Printer) -> Result<ExitStatus> {
+    let interrupt = Interrupt::install()?;
+    tokio::select! {
+        result = Box::pin(dispatch(cli, printer, &interrupt)) => result,
+        failure = interrupt.clone().must_end() => Err(failure.into()),
+    }
+}
+
+async fn dispatch(cli: Cli, printer: &Printer, interrupt: &Interrupt) -> Result<ExitStatus> {
+    let Cli { command, global } = cli;
+    let context = async || Context::load(&global, printer.clone(), interrupt.clone()).await;
+    match command {
+        Command::Bake(args) => bake::run(args, &context().await?).await,
+        Command::Launch(args) => launch::run(args, &context().await?).await,
+        Command::Rollback(args) => rollback::run(args, &context().await?).await,
+        Command::Images(args) => images::run(args, &context().await?).await,
+        Command::Status(args) => status::run(args, &context().await?).await,
+        Command::Terminate(args) => terminate::run(args, &context().await?).await,
+        Command::Local(args) => local::run(args, &global, printer, interrupt).await,
+        Command::Demo(args) => demo::run(args, &global, printer, interrupt).await,
+    }
+}

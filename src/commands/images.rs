@@ -1,0 +1,71 @@
+//! `veris images`: what was baked, and what of it is live.
+
+use std::fmt;
+
+use anyhow::Result;
+use serde::Serialize;
+
+use crate::addresses;
+use crate::context::Context;
+use crate::exit_status::ExitStatus;
+use crate::health;
+use crate::images::{self, BakedImage};
+use crate::instances;
+use crate::table::Table;
+
+/// List the baked versions, newest first
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  veris images --output json")]
+pub struct Images {}
+
+#[derive(Debug, Serialize)]
+#[serde(transparent)]
+struct List {
+    images: Vec<Entry>,
+}
+
+#[derive(Debug, Serialize)]
+struct Entry {
+    #[serde(flatten)]
+    image: BakedImage,
+    live: bool,
+}
+
+pub async fn run(_: Images, context: &Context) -> Result<ExitStatus> {
+    let service = context.recipe.service.to_string();
+    let (images, instances, address) = tokio::try_join!(
+        images::find(&context.clients, &context.recipe),
+        instances::list(&context.clients, &service),
+        addresses::find(context),
+    )?;
+    let holder = address.and_then(|address| address.holder);
+    let live = instances.into_iter().find(|instance| Some(&instance.instance_id) == holder.as_ref());
+    let live = live.map(|live| live.image_id);
+    let images: Vec<_> =
+        images.into_iter().map(|image| Entry { live: Some(&image.image_id) == live.as_ref(), image }).collect();
+    if images.is_empty() {
+        context.printer.talk("nothing is baked yet; `veris bake` makes an image");
+    }
+    context.printer.data(&List { images })?;
+    Ok(ExitStatus::Success)
+}
+
+impl fmt::Display for List {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.images.is_empty() {
+            return Ok(());
+        }
+        let mut table = Table::new(["VERSION", "IMAGE", "DIGEST", "CREATED", "STATE", "LIVE"]);
+        for Entry { image, live } in &self.images {
+            table.row([
+                image.version.to_string(),
+                image.image_id.clone(),
+                health::short(&image.digest).to_owned(),
+                image.created.map(|created| created.strftime("%Y-%m-%d %H:%M").to_string()).unwrap_or_default(),
+                image.state.clone(),
+                if *live { "live".to_owned() } else { String::new() },
+            ]);
+        }
+        table.fmt(f)
+    }
+}

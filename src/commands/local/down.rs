@@ -1,0 +1,63 @@
+//! `veris local down`.
+
+use std::fmt;
+
+use anyhow::Result;
+use local_cloud::down;
+use serde::Serialize;
+
+use crate::error::internal;
+use crate::exit_status::ExitStatus;
+use crate::local::{self, daemon, lock};
+use crate::printer::Printer;
+
+/// Stop the local cloud and every guest
+///
+/// What was baked stays, and so do the disks of instances, unless `--delete` removes them. Nothing keeps running, also
+/// after a crash. Running it twice is no error.
+#[derive(Debug, Clone, Default, clap::Args)]
+#[command(after_help = "Example:\n  veris local down")]
+pub struct Down {
+    /// Also remove images, instances, buckets and credentials; the cached base image stays
+    #[arg(long)]
+    pub delete: bool,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Stopped {
+    /// Whether it was running before.
+    was_running: bool,
+    deleted: bool,
+}
+
+pub async fn run(args: &Down, printer: &Printer) -> Result<ExitStatus> {
+    let layout = local::layout()?;
+    if !layout.directory.exists() {
+        printer.data(&Stopped { was_running: false, deleted: false })?;
+        return Ok(ExitStatus::Success);
+    }
+    let _lock = lock::take(&layout, printer).await?;
+    let mut stage = printer.stage("Stop the local cloud");
+    let was_running = daemon::stop(&layout, &mut stage).await?;
+    stage.update("guests");
+    let sweep = layout.clone();
+    tokio::task::spawn_blocking(move || down::sweep(&sweep))
+        .await?
+        .map_err(|error| internal("failed to stop what the local cloud left running").source(error))?;
+    if args.delete {
+        stage.update("files");
+        fs_err::remove_dir_all(&layout.directory)?;
+    }
+    stage.done("");
+    printer.data(&Stopped { was_running, deleted: args.delete })?;
+    Ok(ExitStatus::Success)
+}
+
+impl fmt::Display for Stopped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let stopped = if self.was_running { "stopped" } else { "not running" };
+        let deleted = if self.deleted { ", and its files are removed" } else { "" };
+        writeln!(f, "the local cloud is {stopped}{deleted}")
+    }
+}

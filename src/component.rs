@@ -1,0 +1,85 @@
+//! A component: an AWSTOE document of the project, rendered and checked before anything is created in a cloud.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Failure, user};
+use crate::recipe::ServiceName;
+use crate::template::{self, Variables};
+
+/// Image Builder's limit for documents that are passed inline.
+const LONGEST: usize = 16_000;
+
+/// What the bake passes to every document that declares it: values that depend on the digest, and so cannot be rendered into the text.
+pub const PASSED: [&str; 3] = ["Version", "Digest", "Commit"];
+
+/// A rendered component document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Component {
+    /// Its name in Image Builder: the service's name and the file's stem.
+    pub name: String,
+    /// The file it was rendered from, relative to the project.
+    pub path: PathBuf,
+    /// The document as it is sent.
+    pub text: String,
+    /// Names of the parameters that it declares.
+    pub parameters: Vec<String>,
+}
+
+impl Component {
+    /// Reads, renders and checks the document at `path`, which is relative to `project`.
+    pub fn load(project: &Path, path: &Path, service: &ServiceName, variables: &Variables) -> Result<Self, Failure> {
+        let shown = path.display().to_string();
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+        let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        if stem.len() > 60 || !stem.chars().all(is_plain) {
+            return Err(user(format!("component `{shown}` has a name that Image Builder would change"))
+                .hint("use up to 60 lower-case letters, digits and `-` before `.yaml`"));
+        }
+        let source = fs_err::read_to_string(project.join(path))
+            .map_err(|error| user(format!("failed to read component `{shown}`")).source(error))?;
+        let text = template::render(&shown, &source, variables)
+            .map_err(|error| user(format!("failed to render component: {error}")).hint(error.hint()))?;
+        let length = text.chars().count();
+        if length > LONGEST {
+            return Err(user(format!("component `{shown}` is {length} characters long when rendered"))
+                .hint(format!("Image Builder takes at most {LONGEST} in a document; split it in two")));
+        }
+        let parameters = declared_parameters(&shown, &text)?;
+        Ok(Self { name: format!("{service}-{stem}"), path: path.to_owned(), text, parameters })
+    }
+}
+
+/// The part of a document that matters here.
+#[derive(serde::Deserialize)]
+struct Document {
+    #[serde(rename = "schemaVersion")]
+    schema_version: serde_yaml::Value,
+    #[serde(default)]
+    parameters: Vec<BTreeMap<String, Parameter>>,
+}
+
+#[derive(serde::Deserialize)]
+struct Parameter {
+    default: Option<serde_yaml::Value>,
+}
+
+fn declared_parameters(shown: &str, text: &str) -> Result<Vec<String>, Failure> {
+    let document: Document = serde_yaml::from_str(text).map_err(|error| {
+        user(format!("component `{shown}` is no AWSTOE document: {error}"))
+            .hint("the line is counted in the rendered document, where blocks of the template are gone")
+    })?;
+    if document.schema_version.as_f64() != Some(1.0) && document.schema_version.as_str() != Some("1.0") {
+        return Err(
+            user(format!("component `{shown}` has an unknown schemaVersion")).hint("write `schemaVersion: 1.0`")
+        );
+    }
+    let parameters: BTreeMap<_, _> = document.parameters.into_iter().flatten().collect();
+    let is_unset =
+        |(name, parameter): &(&String, &Parameter)| parameter.default.is_none() && !PASSED.contains(&name.as_str());
+    if let Some((name, _)) = parameters.iter().find(is_unset) {
+        return Err(user(format!("component `{shown}` declares the parameter `{name}` without a default"))
+            .hint(format!("give it one; only {} are passed by the bake", PASSED.join(", "))));
+    }
+    Ok(parameters.into_keys().collect())
+}

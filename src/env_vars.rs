@@ -1,0 +1,25 @@
+//! Every environment variable the tool reads.
+
+/// Environment to work in when `--environment` is absent.
+pub const VERIS_ENVIRONMENT: &str = "VERIS_ENVIRONMENT";
+
+/// Project directory to work in when `--project` is absent.
+pub const VERIS_PROJECT: &str = "VERIS_PROJECT";
+
+/// Directory of the local cloud; by default `$XDG_STATE_HOME/veris/local`.
+pub const VERIS_LOCAL_DIR: &str = "VERIS_LOCAL_DIR";
+
+/// Directory of what every local cloud of this user shares; by default `$XDG_CACHE_HOME/veris`.
+pub const VERIS_CACHE_DIR: &str = "VERIS_CACHE_DIR";
+
+/// What to log on stderr, in the syntax of `tracing`'s filters, such as `veris=debug`; nothing by default.
+pub const VERIS_LOG: &str = "VERIS_LOG";
+
+/// Base of state directories (XDG Base Directory Specification).
+pub const XDG_STATE_HOME: &str = "XDG_STATE_HOME";
+
+/// Base of cache directories (XDG Base Directory Specification).
+pub const XDG_CACHE_HOME: &str = "XDG_CACHE_HOME";
+
+/// Variables with this prefix would send real AWS calls elsewhere; they are refused outside the local cloud.
+pub const AWS_ENDPOINT_URL: &str = "AWS_ENDPOINT_URL";

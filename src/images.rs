@@ -1,0 +1,130 @@
+//! The AMIs that were baked from a recipe, found by their tags.
+
+use anyhow::Result;
+use aws_sdk_ec2::types::{Filter, Image, Tag};
+use jiff::Timestamp;
+use semver::Version;
+use serde::Serialize;
+
+use crate::aws::{self, Clients};
+use crate::error::{Failure, user};
+use crate::recipe::Recipe;
+use crate::tags;
+
+/// An AMI with the tags of a bake.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BakedImage {
+    pub service: String,
+    pub version: Version,
+    pub image_id: String,
+    pub digest: String,
+    pub commit: String,
+    pub created: Option<Timestamp>,
+    /// EC2's name of the state, such as `available`.
+    pub state: String,
+}
+
+/// Every image of the recipe's service, newest version first.
+pub async fn find(clients: &Clients, recipe: &Recipe) -> Result<Vec<BakedImage>> {
+    let service = recipe.service.to_string();
+    let filter = Filter::builder().name(format!("tag:{}", tags::SERVICE)).values(&service).build();
+    let answer = clients
+        .ec2
+        .describe_images()
+        .owners("self")
+        .filters(filter)
+        .send()
+        .await
+        .map_err(|error| aws::describe(&format!("list the images of {service}"), &error))?;
+    let mut images: Vec<_> = answer.images().iter().filter_map(read).collect();
+    images.sort_by(|a, b| b.version.cmp(&a.version).then(b.created.cmp(&a.created)));
+    Ok(images)
+}
+
+/// The image of `version`, or the newest one.
+pub fn choose<'a>(
+    images: &'a [BakedImage],
+    version: Option<&Version>,
+    service: impl std::fmt::Display,
+) -> Result<&'a BakedImage, Failure> {
+    let available = || images.iter().filter(|image| image.state == "available");
+    let found = match version {
+        Some(version) => available().find(|image| image.version == *version),
+        None => available().next(),
+    };
+    found.ok_or_else(|| {
+        let known: Vec<_> = available().map(|image| image.version.to_string()).collect();
+        let known = if known.is_empty() {
+            "nothing is baked yet".to_owned()
+        } else {
+            format!("baked are {}", known.join(", "))
+        };
+        match version {
+            Some(version) => user(format!("there is no image of {service} {version}; {known}"))
+                .hint(format!("bake it with `veris bake --version {version}`")),
+            None => user(format!("there is no image of {service}: {known}")).hint("bake one with `veris bake`"),
+        }
+    })
+}
+
+/// An image whose tags are not ours, or were changed by hand, is no baked image.
+fn read(image: &Image) -> Option<BakedImage> {
+    let tag = |key| value(image.tags(), key);
+    let id = image.image_id()?;
+    let Some(version) = tag(tags::VERSION).and_then(|version| Version::parse(version).ok()) else {
+        tracing::warn!("image {id} has no readable tag {}; it is ignored", tags::VERSION);
+        return None;
+    };
+    Some(BakedImage {
+        service: tag(tags::SERVICE)?.to_owned(),
+        version,
+        image_id: id.to_owned(),
+        digest: tag(tags::DIGEST)?.to_owned(),
+        commit: tag(tags::COMMIT).unwrap_or_default().to_owned(),
+        created: image.creation_date().and_then(|date| date.parse().ok()),
+        state: image.state().map(|state| state.as_str().to_owned()).unwrap_or_default(),
+    })
+}
+
+fn value<'a>(tags: &'a [Tag], key: &str) -> Option<&'a str> {
+    tags.iter().find(|tag| tag.key() == Some(key)).and_then(Tag::value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn image(version: &str, state: &str) -> BakedImage {
+        BakedImage {
+            service: "veris-chat".to_owned(),
+            version: version.parse().unwrap(),
+            image_id: format!("ami-{version}"),
+            digest: "d".to_owned(),
+            commit: "c".to_owned(),
+            created: None,
+            state: state.to_owned(),
+        }
+    }
+
+    #[test]
+    fn the_newest_available_version_is_the_default() {
+        let images = [image("1.10.0", "pending"), image("1.9.0", "available"), image("1.2.0", "available")];
+        assert_eq!(choose(&images, None, "veris-chat").unwrap().image_id, "ami-1.9.0");
+    }
+
+    #[test]
+    fn an_unknown_version_is_refused_with_what_there_is() {
+        let images = [image("1.1.0", "available"), image("1.0.0", "available")];
+        let error = choose(&images, Some(&Version::new(2, 0, 0)), "veris-chat").unwrap_err();
+        insta::assert_snapshot!(error, @"there is no image of veris-chat 2.0.0; baked are 1.1.0, 1.0.0");
+        let error = choose(&[], None, "veris-chat").unwrap_err();
+        insta::assert_snapshot!(error, @"there is no image of veris-chat: nothing is baked yet");
+    }
+
+    #[test]
+    fn an_image_with_foreign_tags_is_ignored() {
+        let image = Image::builder().image_id("ami-1").tags(Tag::builder().key(tags::VERSION).value("latest").build());
+        assert_eq!(read(&image.build()), None);
+    }
+}

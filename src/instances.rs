@@ -1,0 +1,154 @@
+//! The instances of a service, found by their tags. Others are never touched.
+
+mod console;
+mod read;
+mod run;
+mod state;
+
+use std::fmt;
+use std::net::Ipv4Addr;
+
+use anyhow::Result;
+use aws_sdk_ec2::types::{Filter, InstanceAttributeName};
+use jiff::Timestamp;
+use semver::Version;
+use serde::Serialize;
+
+pub use self::console::last_lines;
+pub use self::run::run;
+pub use self::state::{start, terminate, wait_until_running};
+use crate::aws::{self, Clients};
+use crate::error::cloud;
+use crate::images::BakedImage;
+use crate::tags;
+use crate::user_data::UserData;
+
+/// An instance with the tags of a launch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Instance {
+    pub instance_id: String,
+    pub state: State,
+    /// Why it is in this state, such as `Client.UserInitiatedShutdown`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state_reason: Option<String>,
+    pub public_ip: Option<Ipv4Addr>,
+    pub service: String,
+    pub version: Version,
+    pub digest: String,
+    pub commit: String,
+    pub image_id: String,
+    pub launched: Option<Timestamp>,
+    /// See [`tags::PROMOTED_AT`].
+    pub promoted_at: Option<Timestamp>,
+    /// See [`tags::ROLLED_BACK_AT`].
+    pub rolled_back_at: Option<Timestamp>,
+}
+
+/// EC2's state of an instance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    Pending,
+    Running,
+    Stopping,
+    Stopped,
+    ShuttingDown,
+    Terminated,
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Pending => "pending",
+            Self::Running => "running",
+            Self::Stopping => "stopping",
+            Self::Stopped => "stopped",
+            Self::ShuttingDown => "shutting-down",
+            Self::Terminated => "terminated",
+        })
+    }
+}
+
+impl Instance {
+    /// The image it was launched from, as far as its tags tell: what `/version` must answer.
+    pub fn image(&self) -> BakedImage {
+        BakedImage {
+            service: self.service.clone(),
+            version: self.version.clone(),
+            image_id: self.image_id.clone(),
+            digest: self.digest.clone(),
+            commit: self.commit.clone(),
+            created: None,
+            state: String::new(),
+        }
+    }
+
+    /// Whether it still exists for the user: a terminated instance is listed for another hour.
+    pub fn exists(&self) -> bool {
+        !matches!(self.state, State::ShuttingDown | State::Terminated)
+    }
+}
+
+/// Every instance of `service` that exists, oldest first.
+pub async fn list(clients: &Clients, service: &str) -> Result<Vec<Instance>> {
+    let filter = Filter::builder().name(format!("tag:{}", tags::SERVICE)).values(service).build();
+    let mut pages = clients.ec2.describe_instances().filters(filter).into_paginator().send();
+    let mut instances = Vec::new();
+    while let Some(page) = pages.next().await {
+        let page = page.map_err(|error| aws::describe(&format!("list the instances of {service}"), &error))?;
+        let found = page.reservations().iter().flat_map(|reservation| reservation.instances());
+        instances.extend(found.filter_map(read::instance).filter(Instance::exists));
+    }
+    instances.sort_by_key(|instance| instance.launched);
+    Ok(instances)
+}
+
+/// One instance; `None` while EC2 does not know it yet, or where its tags are not ours.
+pub async fn get(clients: &Clients, instance_id: &str) -> Result<Option<Instance>> {
+    let answer = clients.ec2.describe_instances().instance_ids(instance_id).send().await;
+    match answer {
+        Ok(answer) => {
+            let found = answer.reservations().iter().flat_map(|reservation| reservation.instances());
+            Ok(found.filter_map(read::instance).next())
+        }
+        Err(error) if error.as_service_error().is_some_and(is_unknown) => Ok(None),
+        Err(error) => Err(aws::describe(&format!("look at instance {instance_id}"), &error).into()),
+    }
+}
+
+/// The user data an instance was launched with.
+pub async fn user_data(clients: &Clients, instance_id: &str) -> Result<UserData> {
+    let attempted = format!("read the user data of instance {instance_id}");
+    let answer = clients
+        .ec2
+        .describe_instance_attribute()
+        .instance_id(instance_id)
+        .attribute(InstanceAttributeName::UserData)
+        .send()
+        .await
+        .map_err(|error| aws::describe(&attempted, &error))?;
+    let encoded = answer.user_data().and_then(|data| data.value());
+    let encoded = encoded.ok_or_else(|| cloud(format!("failed to {attempted}: the instance has none")))?;
+    Ok(UserData::from_base64(encoded.to_owned()))
+}
+
+/// Sets tags of an instance.
+pub async fn tag(clients: &Clients, instance_id: &str, key: &str, value: &str) -> Result<()> {
+    let tag = aws_sdk_ec2::types::Tag::builder().key(key).value(value).build();
+    let call = clients.ec2.create_tags().resources(instance_id).tags(tag).send().await;
+    call.map_err(|error| aws::describe(&format!("tag instance {instance_id} with {key}"), &error))?;
+    Ok(())
+}
+
+/// Removes a tag of an instance.
+pub async fn untag(clients: &Clients, instance_id: &str, key: &str) -> Result<()> {
+    let tag = aws_sdk_ec2::types::Tag::builder().key(key).build();
+    let call = clients.ec2.delete_tags().resources(instance_id).tags(tag).send().await;
+    call.map_err(|error| aws::describe(&format!("remove the tag {key} of instance {instance_id}"), &error))?;
+    Ok(())
+}
+
+fn is_unknown(error: &impl aws_sdk_ec2::error::ProvideErrorMetadata) -> bool {
+    error.code() == Some("InvalidInstanceID.NotFound")
+}

@@ -1,0 +1,103 @@
+//! The process that serves the local cloud: found, started in the background, and stopped.
+
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use anyhow::Result;
+use local_cloud::Endpoint;
+use local_cloud::layout::Layout;
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::net::TcpStream;
+
+use crate::error::{Failure, internal};
+use crate::printer::Stage;
+use crate::wait::{self, Patience, Seen};
+
+/// Starting takes well under a second; a slow disk with many guests takes longer.
+const START: Patience = Patience { deadline: Duration::from_secs(60), every: Duration::from_millis(50), streak: 1 };
+
+/// What is still running after this is killed by the sweep.
+const STOP: Patience = Patience { deadline: Duration::from_secs(20), every: Duration::from_millis(50), streak: 1 };
+
+/// Lines of the log that explain why it did not start.
+const LOG_LINES: usize = 5;
+
+/// The daemon that runs, or `None`; the file of one that died is not believed.
+pub fn running(layout: &Layout) -> Option<Endpoint> {
+    Endpoint::read(layout).filter(Endpoint::is_running)
+}
+
+/// Whether the daemon accepts connections.
+pub async fn answers(endpoint: &Endpoint) -> bool {
+    let Ok(url) = url::Url::parse(&endpoint.url) else { return false };
+    let Ok(addresses) = url.socket_addrs(|| None) else { return false };
+    let connect = TcpStream::connect(addresses.as_slice());
+    matches!(tokio::time::timeout(Duration::from_secs(2), connect).await, Ok(Ok(_)))
+}
+
+/// Starts the daemon in the background and waits until it answers.
+pub async fn start(layout: &Layout, toe: &Path, port: Option<u16>, stage: &mut Stage) -> Result<Endpoint> {
+    let mut child = spawn(layout, toe, port)?;
+    let pid = child.id();
+    wait::until(START, "the local cloud answers", stage, async || {
+        if let Some(status) = child.try_wait()? {
+            return Err(fell(layout, &status.to_string()).into());
+        }
+        match running(layout).filter(|endpoint| endpoint.pid == pid) {
+            Some(endpoint) if answers(&endpoint).await => Ok(Seen::Good(endpoint)),
+            _ => Ok(Seen::NotYet("starting".to_owned())),
+        }
+    })
+    .await
+}
+
+/// Asks the daemon to stop and waits until it has; guests run on. Whether it was running.
+pub async fn stop(layout: &Layout, stage: &mut Stage) -> Result<bool> {
+    let Some(endpoint) = running(layout) else { return Ok(false) };
+    let pid = i32::try_from(endpoint.pid).ok().and_then(Pid::from_raw);
+    if let Some(pid) = pid
+        && let Err(error) = kill_process(pid, Signal::TERM)
+        && error != rustix::io::Errno::SRCH
+    {
+        return Err(internal(format!("failed to stop the local cloud (process {})", endpoint.pid))
+            .source(error)
+            .into());
+    }
+    let stopped = wait::until(STOP, "the local cloud has stopped", stage, async || {
+        Ok(if endpoint.is_running() { Seen::NotYet("stopping".to_owned()) } else { Seen::Good(()) })
+    });
+    if let Err(error) = stopped.await {
+        // The sweep that follows kills it.
+        tracing::warn!("{error:#}");
+    }
+    Ok(true)
+}
+
+fn spawn(layout: &Layout, toe: &Path, port: Option<u16>) -> Result<Child> {
+    let log = fs_err::OpenOptions::new().create(true).append(true).open(Layout::log(&layout.directory))?.into_file();
+    let program = std::env::current_exe().map_err(|error| internal("failed to find this program").source(error))?;
+    let mut command = Command::new(&program);
+    command.args(["local", "serve", "--toe"]).arg(toe);
+    if let Some(port) = port {
+        command.args(["--port", &port.to_string()]);
+    }
+    command
+        .env(crate::env_vars::VERIS_LOCAL_DIR, &layout.directory)
+        .env(crate::env_vars::VERIS_CACHE_DIR, &layout.cache)
+        // It must not keep a directory busy that the user wants to remove or unmount.
+        .current_dir("/")
+        .stdin(Stdio::null())
+        .stdout(log.try_clone()?)
+        .stderr(log);
+    command.spawn().map_err(|error| internal(format!("failed to start `{}`", program.display())).source(error).into())
+}
+
+fn fell(layout: &Layout, status: &str) -> Failure {
+    let path = Layout::log(&layout.directory);
+    let log = std::fs::read_to_string(&path).unwrap_or_default();
+    let lines: Vec<_> = log.lines().collect();
+    let end = lines[lines.len().saturating_sub(LOG_LINES)..].join("\n  ");
+    internal(format!("the local cloud ended with {status} while it started:\n  {end}"))
+        .hint(format!("the whole log is in {}", path.display()))
+}
