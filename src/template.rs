@@ -173,7 +173,13 @@ units:
   <% endfor %>
 port: <{ port }>
 ";
-        insta::assert_snapshot!(render("components/chat.yaml", text, &variables()).unwrap(), @"");
+        insta::assert_snapshot!(render("components/chat.yaml", text, &variables()).unwrap(), @"
+        version: '{{ Version }}'
+        source: s3://bucket/chat/artifacts/aa/chat
+        units:
+          - /etc/systemd/system/chat.service
+        port: 8000
+        ");
     }
 
     #[test]
@@ -186,6 +192,12 @@ port: <{ port }>
             refused("a: <{ port \n"),
             refused("a: <% include 'other.yaml' %>\n"),
         ]
-        .join("\n"), @"");
+        .join("\n"), @"
+        components/chat.yaml:2: undefined value: `artifact.url` is undefined
+        components/chat.yaml:1: undefined value: `name` is undefined
+        components/chat.yaml:3: syntax error: unexpected end of input, expected end of block
+        components/chat.yaml:1: syntax error: unexpected end of input, expected end of variable block
+        components/chat.yaml:1: template not found: tried to include non-existing template 'other.yaml'
+        ");
     }
 }

@@ -109,6 +109,12 @@ mod tests {
             refused("Description=Chat\n"),
             refused("[Service]\nExecStart /opt/chat/chat\n"),
         ]
-        .join("\n"), @"");
+        .join("\n"), @"
+        [Service] has no ExecStart; start the program that the recipe installs: `ExecStart=/opt/chat/chat`
+        line 5: ExecStart runs `/usr/bin/chat`, but the recipe installs `/opt/chat/chat`; start the program that the recipe installs: `ExecStart=/opt/chat/chat`, or correct `artifact.install_path`
+        line 4: unknown section `[Sevice]`; use one of [Unit], [Install], [Service], [Timer], [Path], [Socket], [Mount]
+        line 1: `Description=Chat` stands before any section; put `[Unit]` above it
+        line 2: `ExecStart /opt/chat/chat` is neither a section nor `Key=value`; correct the line, or start it with `#`
+        ");
     }
 }

@@ -1,0 +1,28 @@
+//! The chat server that lives in the image.
+//!
+//! It answers from Bedrock with the instance role's credentials, streams server-sent events in the contract its clients already
+//! speak, and says through `/version` which bake it came from. [`Settings`] are read once; [`app`] is the whole HTTP surface;
+//! [`serve`] listens until it is told to stop and then lets running answers finish.
+
+mod answer;
+mod api_error;
+mod app;
+pub mod bedrock;
+mod chat_request;
+mod config_file;
+pub mod env_file;
+mod model_rule;
+mod release;
+mod routes;
+mod server;
+mod sessions;
+mod settings;
+mod shutdown;
+mod variables;
+
+pub use app::{AppState, app};
+pub use config_file::ConfigFileError;
+pub use model_rule::warnings as model_rule_warnings;
+pub use release::{Release, ReleaseError};
+pub use server::serve;
+pub use settings::{ModelSettings, Settings, SettingsError};

@@ -1,0 +1,12 @@
+//! The chat server from outside: its HTTP surface in process, and the real program.
+
+#![expect(clippy::unwrap_used, reason = "a test's own functions fail the test as well")]
+
+mod chat;
+mod components;
+mod failures;
+mod fake_bedrock;
+mod leaving;
+mod program;
+mod server;
+mod settings;

@@ -1,0 +1,111 @@
+//! Recipes: a good one is understood whole, and each mistake is named with its place and its cure.
+
+use std::path::Path;
+
+use veris::environment::{ElasticIp, Environment, EnvironmentName, Target};
+use veris::recipe::{ParentImage, Recipe};
+
+use crate::support::{Project, shown};
+
+#[test]
+fn the_projects_own_recipe_names_what_production_runs_on() {
+    let recipe = Project::new().load().unwrap();
+    assert_eq!(recipe.version.to_string(), "1.2.3");
+    assert!(matches!(recipe.parent, ParentImage::SsmParameter(_)));
+    let prod = recipe.environment(&"prod".parse().unwrap()).unwrap();
+    assert_eq!(prod.target, Target::Aws);
+    assert_eq!(prod.address, ElasticIp::Fixed("192.0.2.21".parse().unwrap()));
+    assert_eq!(prod.env["AWS_REGION"], "us-east-1");
+}
+
+#[test]
+fn the_local_environment_is_built_in() {
+    let recipe = Project::new().load().unwrap();
+    assert_eq!(recipe.environment(&EnvironmentName::local()).unwrap(), &Environment::local());
+}
+
+#[test]
+fn an_environment_that_is_not_declared_is_refused_with_those_that_are() {
+    let mut recipe = Project::new().load().unwrap();
+    recipe.path = "recipes/chat.yaml".into();
+    let error = recipe.environment(&"staging".parse().unwrap()).unwrap_err();
+    insta::assert_snapshot!(shown(error), @"
+    error: recipe `recipes/chat.yaml` has no environment `staging`
+
+    hint: choose one of `local`, `prod`, or declare it under `environments:`
+    ");
+}
+
+#[test]
+fn a_recipe_that_is_not_there_is_an_error_with_its_path() {
+    let error = Recipe::load(Path::new("."), Path::new("recipes/absent.yaml")).unwrap_err();
+    insta::assert_snapshot!(shown(error), @"
+    error: failed to read the recipe `recipes/absent.yaml`: failed to open file `recipes/absent.yaml`: No such file or directory (os error 2)
+
+    hint: run veris inside a project, a folder with `recipes/`
+    ");
+}
+
+#[test]
+fn mistakes_of_spelling_and_form_are_named_with_line_and_column() {
+    let project = Project::new();
+    insta::assert_snapshot!(
+        [
+            project.complaint("port: 8000", "prot: 8000"),
+            project.complaint("    region: ap", "    regoin: ap"),
+            project.complaint("glibc: \"2.34\"\n", ""),
+            project.complaint("port: 8000", "port: 8000\nport: 8001"),
+            project.complaint("units:\n", "units: {\n"),
+            project.complaint("port: 8000", "port: many"),
+        ]
+        .join("\n")
+    );
+}
+
+#[test]
+fn every_value_is_checked_and_the_cure_says_what_to_write() {
+    let project = Project::new();
+    let changes = [
+        ("service: chat", "service: Chat Server"),
+        ("version: 1.2.3", "version: 1.2.3-rc.1"),
+        ("version: 1.2.3", "version: \"1.2\""),
+        ("  ssm_parameter: /aws", "  ssm_parameter: aws"),
+        ("  ssm_parameter: /aws", "  ami: ami-00a51cc7a8cd53e3f\n  ssm_parameter: /aws"),
+        ("\"2.34\"", "new"),
+        ("/opt/chat/chat", "opt/chat/chat"),
+        ("units/chat.service", "/etc/systemd/system/chat.service"),
+        ("units/chat.service", "../units/chat.service"),
+        ("\"0644\"", "644"),
+        ("/dev/xvda", "xvda"),
+        ("size_gib: 30", "size_gib: 0"),
+        ("type: gp3", "type: floppy"),
+        ("port: 8000", "port: 80000"),
+        ("region: ap-southeast-2", "region: Sydney"),
+        ("instance_type: t3.large", "instance_type: large"),
+        ("sg-0fed3f02e16c4f50e", "sg-chat"),
+        ("address: 192.0.2.21", "address: chat.example.org"),
+        ("bucket: images-prod", "bucket: Images"),
+        ("AWS_REGION: us-east-1", "AWS-REGION: us-east-1"),
+        ("AWS_REGION: us-east-1", "AWS_REGION: \"us-east-1\\nEVIL=1\""),
+        ("  prod:", "  Prod:"),
+        ("  prod:", "  local:"),
+    ];
+    let complaints = changes.map(|(from, to)| project.complaint(from, to));
+    insta::assert_snapshot!(complaints.join("\n"));
+}
+
+#[test]
+fn lists_are_checked_too() {
+    let project = Project::new();
+    project.write("more/10-base.yaml", "# empty\n");
+    insta::assert_snapshot!(
+        [
+            project.complaint("components/20-chat.yaml", "components/30-absent.yaml"),
+            project.complaint("config/chat.yaml", "config/absent.yaml"),
+            project.complaint("components/20-chat.yaml", "more/10-base.yaml"),
+            project.complaint("/etc/chat/config.yaml", "/etc/chat/.env"),
+            project.complaint("units:\n  - units/chat.service", "units: []"),
+        ]
+        .join("\n")
+    );
+}
