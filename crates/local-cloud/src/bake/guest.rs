@@ -17,7 +17,7 @@ use crate::fault::Fault;
 use crate::state::image_builder::ComponentFailure;
 
 /// How long an instance may run. An emulated processor on a busy machine takes ten times as long as a real one.
-const DEADLINE: Duration = Duration::from_secs(30 * 60);
+const DEADLINE: Duration = Duration::from_mins(30);
 /// How often the log of a running instance is read.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// How many lines of the log a failure quotes, where there is room.
@@ -108,7 +108,7 @@ impl<'a> Guest<'a> {
             Ok(()) => Err(self.failure(log, text)),
             Err(fault) => {
                 logs::keep(self.cloud, self.plan, &self.stage, text);
-                Err(Stop::Failed(Failure { what: fault.message, tail: self.tail(text), component: None }))
+                Err(Failure { what: fault.message, tail: self.tail(text), component: None }.into())
             }
         }
     }
@@ -143,7 +143,7 @@ impl<'a> Guest<'a> {
                 }
                 None => format!("the {stage} instance {} went off before it had run its components", self.instance),
             };
-            return Stop::Failed(Failure { what, tail: self.tail(text), component: None });
+            return Failure { what, tail: self.tail(text), component: None }.into();
         };
         let failure = failed_component(component, position, log);
         let at = match (&failure.phase_name, &failure.step_name) {
@@ -151,7 +151,7 @@ impl<'a> Guest<'a> {
             _ => String::new(),
         };
         let what = format!("component '{}' failed{at}: {}", component.name, failure.error_message);
-        Stop::Failed(Failure { what, tail: self.tail(text), component: Some(failure) })
+        Failure { what, tail: self.tail(text), component: Some(failure) }.into()
     }
 
     /// The end of what the agent has written, or of the console where it has written nothing.

@@ -33,7 +33,7 @@ fn substitute(pattern: &str, version: &str, built: Timestamp) -> String {
         match variable.trim() {
             "imagebuilder:buildDate" => name.push_str(&date),
             "imagebuilder:buildVersion" => name.push_str(&version.replace('/', "-")),
-            other => name.push_str(&format!("{{{{{other}}}}}")),
+            other => name.extend(["{{", other, "}}"]),
         }
         rest = remaining;
     }

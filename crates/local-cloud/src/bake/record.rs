@@ -125,7 +125,7 @@ impl<'a> Record<'a> {
                 Stop::Cancelled => ImageStatus::Cancelled.into(),
                 Stop::Failed(failure) => {
                     let place = match &running.failed_step {
-                        Some(step) => format!("{image_status}: {step}: "),
+                        Some(name) => format!("{image_status}: {name}: "),
                         None => format!("{image_status}: "),
                     };
                     ImageState {

@@ -14,7 +14,7 @@ pub(super) const MESSAGE_LIMIT: usize = 500;
 pub(super) enum Stop {
     /// Somebody called `CancelImageCreation`.
     Cancelled,
-    Failed(Failure),
+    Failed(Box<Failure>),
 }
 
 #[derive(Debug, Clone)]
@@ -29,7 +29,13 @@ pub(super) struct Failure {
 
 impl Stop {
     pub(super) fn failed(what: impl Into<String>) -> Self {
-        Self::Failed(Failure { what: what.into(), tail: String::new(), component: None })
+        Failure { what: what.into(), tail: String::new(), component: None }.into()
+    }
+}
+
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(Box::new(failure))
     }
 }
 
