@@ -1,4 +1,5 @@
 //! The local cloud as a client meets it on the wire: signed requests over HTTP, whole answers. No guest is started.
+#![expect(clippy::unwrap_used, reason = "a test's helper fails as its test does")]
 
 mod bedrock;
 mod ec2_addresses;
