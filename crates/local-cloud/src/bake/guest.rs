@@ -146,11 +146,7 @@ impl<'a> Guest<'a> {
             return Failure { what, tail: self.tail(text), component: None }.into();
         };
         let failure = failed_component(component, position, log);
-        let at = match (&failure.phase_name, &failure.step_name) {
-            (Some(phase), Some(step)) => format!(" in phase '{phase}', step '{step}'"),
-            _ => String::new(),
-        };
-        let what = format!("component '{}' failed{at}: {}", component.name, failure.error_message);
+        let what = format!("component '{}' failed: {}", component.name, failure.error_message);
         Failure { what, tail: self.tail(text), component: Some(failure) }.into()
     }
 
@@ -167,10 +163,15 @@ fn activity_name(log: &AgentLog) -> &'static str {
 
 fn failed_component(component: &plan::Component, position: &agent_log::Position, log: &AgentLog) -> ComponentFailure {
     let said = log.summary.as_ref().map(|summary| summary.failure_message.trim()).filter(|text| !text.is_empty());
+    let at = match &position.step {
+        Some((phase, step)) => format!(" in phase `{phase}`, step `{step}`"),
+        None => String::new(),
+    };
     let error_message = match (log.exit, said) {
-        (Some(status), Some(message)) => format!("exit status {status}: {message}"),
-        (Some(status), None) => format!("exit status {status}"),
-        (None, _) => "the instance went off while the component ran".to_owned(),
+        // The runner names phase, step and exit status itself.
+        (Some(_), Some(message)) => message.to_owned(),
+        (Some(status), None) => format!("the component runner ended with exit status {status}{at}"),
+        (None, _) => format!("the instance went off while the component ran{at}"),
     };
     ComponentFailure {
         component_arn: component.arn.clone(),

@@ -116,6 +116,78 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::bake::agent_log::{self, AgentLog};
+    use crate::state::Tags;
+    use crate::state::image_builder::{AmiDistribution, InfrastructureSettings, ParameterValue};
+
+    /// Says what it was told, and fails at the second document.
+    const RUNNER: &str = "#!/bin/sh\n\
+        echo \"[$5] [Step] $3\" >&2\n\
+        printf '{\"status\":\"Failed\",\\n\"failureMessage\":\"no %s\"}' \"$(basename \"$3\")\"\n\
+        case $3 in */1.json) exit 3;; esac\n";
+
+    fn component(name: &str, phase: &str) -> Component {
+        Component {
+            arn: format!("arn:{name}"),
+            name: name.to_owned(),
+            data: format!("name: {name}"),
+            phases: vec![phase.to_owned()],
+            parameters: vec![ParameterValue { name: "Version".to_owned(), value: vec!["1.2.0".to_owned()] }],
+        }
+    }
+
+    fn plan(work: &Path, components: Vec<Component>) -> Plan {
+        Plan {
+            image_arn: "arn".to_owned(),
+            image_name: "chat".to_owned(),
+            region: "ap-southeast-2".to_owned(),
+            version: "1.0.0/1".to_owned(),
+            parent_ami: "ami-0".to_owned(),
+            components,
+            working_directory: work.to_str().unwrap().to_owned(),
+            volume_gib: None,
+            ami_tags: Tags::new(),
+            distribution: AmiDistribution::default(),
+            parameters: Vec::new(),
+            infrastructure: InfrastructureSettings::default(),
+            tests: true,
+            terminate_on_completion: true,
+        }
+    }
+
+    /// Unpacks the seed of a test instance and runs it here, as the agent would there.
+    fn run(components: Vec<Component>) -> (AgentLog, String) {
+        let directory = tempfile::tempdir().unwrap();
+        let (runner, seed) = (directory.path().join("runner"), directory.path().join("seed"));
+        fs_err::write(&runner, RUNNER).unwrap();
+        let plan = plan(&directory.path().join("it's work"), components);
+        let stage = Stage::Test("ami-1".to_owned());
+        let file = NamedTempFile::new().unwrap();
+        pack(&file, &runner, &plan, &stage, &stage.components(&plan)).unwrap();
+        tar::Archive::new(fs_err::File::open(file.path()).unwrap()).unpack(&seed).unwrap();
+        let script = format!("exec '{}' 2>&1", seed.join("run.sh").display());
+        let output = Command::new("sh").arg("-c").arg(script).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        (agent_log::parse(&text), text)
+    }
+
+    #[test]
+    fn components_run_in_order_until_one_fails() {
+        let components = ["one", "two", "three"].map(|name| component(name, "test"));
+        let (log, text) = run(components.into());
+        assert_eq!(log.exit, Some(3), "{text}");
+        let position = log.position.unwrap();
+        assert_eq!((position.component, position.step.unwrap().1.as_str()), (1, "Step"), "{text}");
+        assert_eq!(log.summary.unwrap().failure_message, "no 1.json");
+        assert!(!log.sanitizing);
+        assert!(text.ends_with("::exit 3\n"), "{text}");
+    }
+
+    #[test]
+    fn a_stage_without_work_ends_well() {
+        let (log, text) = run(vec![component("install", "build")]);
+        assert_eq!((log.exit, log.position), (Some(0), None), "{text}");
+    }
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(32))]

@@ -174,7 +174,7 @@ pub struct Infrastructure {
 }
 
 /// The part of an infrastructure configuration that an update replaces.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct InfrastructureSettings {
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -8,7 +8,7 @@ use super::lists::{Entry, ListRequest, record_value, summary};
 use super::validate::{self, refused};
 use crate::bake;
 use crate::fault::Fault;
-use crate::state::image_builder::{Infrastructure, InfrastructureSettings};
+use crate::state::image_builder::{Infrastructure, InfrastructureSettings, S3Logs};
 use crate::state::{State, Tags};
 
 /// The one instance profile of the local cloud.
@@ -52,12 +52,32 @@ fn check(settings: &InfrastructureSettings) -> Result<(), Fault> {
     if settings.subnet_id.is_some() && settings.security_group_ids.is_empty() {
         return Err(refused("securityGroupIds", "With 'subnetId', one or more security groups must be given"));
     }
+    if let Some(logs) = settings.logging.as_ref().and_then(|logging| logging.s3_logs.as_ref()) {
+        check_logs(logs)?;
+    }
     if let Some(options) = &settings.instance_metadata_options {
         if !matches!(options.http_tokens.as_deref(), None | Some("required" | "optional")) {
             return Err(refused("httpTokens", "'httpTokens' must match pattern optional|required"));
         }
         if options.http_put_response_hop_limit.is_some_and(|limit| !(1..=64).contains(&limit)) {
             return Err(refused("httpPutResponseHopLimit", "'httpPutResponseHopLimit' must be between 1 and 64"));
+        }
+    }
+    Ok(())
+}
+
+fn check_logs(logs: &S3Logs) -> Result<(), Fault> {
+    let letters = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    if let Some(bucket) = &logs.s3_bucket_name {
+        let shaped = bucket.starts_with(letters) && bucket.chars().all(|c| letters(c) || c == '-' || c == '.');
+        if !shaped || !(3..=63).contains(&bucket.len()) {
+            return Err(refused("s3BucketName", &format!("'{bucket}' is not the name of a bucket")));
+        }
+    }
+    if let Some(prefix) = &logs.s3_key_prefix {
+        validate::length("s3KeyPrefix", prefix, 1024)?;
+        if prefix.starts_with('/') || prefix.split('/').any(|part| part == "..") || prefix.contains('\0') {
+            return Err(refused("s3KeyPrefix", &format!("'{prefix}' cannot be the beginning of a key")));
         }
     }
     Ok(())
