@@ -25,6 +25,8 @@ pub enum Problem {
     TooLong { bytes: usize, limit: usize },
     #[error("the document holds too many values, or its aliases multiply them")]
     TooManyValues,
+    #[error("more than {limit} brackets are open at once")]
+    TooDeep { limit: usize },
     #[error("{0}")]
     Yaml(String),
     #[error("`schemaVersion` is {found}, this version reads 1.0")]
@@ -72,6 +74,7 @@ impl Problem {
     fn cure(&self) -> Option<String> {
         let cure = match self {
             Self::TooLong { .. } => "move large content into a file that a step downloads".into(),
+            Self::TooDeep { .. } => "close them; nested values are better written as blocks".into(),
             Self::TooManyValues => "write the values out instead of repeating them with `*aliases`".into(),
             Self::SchemaVersion { .. } => "write `schemaVersion: 1.0`".into(),
             Self::VariableName { .. } => "use 3 to 128 letters, digits, `_` or `-`".into(),

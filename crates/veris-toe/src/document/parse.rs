@@ -8,7 +8,9 @@ use serde_json::Value;
 
 use super::locate::{Stop, locate, location};
 use super::raw::{RawConstant, RawDocument, RawParameter, RawPhase, RawStep};
-use super::{Constant, Document, MAX_TEXT_BYTES, Parameter, ParseError, Phase, Problem, Step, check, weigh};
+use super::{
+    Constant, Document, MAX_OPEN_BRACKETS, MAX_TEXT_BYTES, Parameter, ParseError, Phase, Problem, Step, check, weigh,
+};
 use crate::action::{ActionName, Unusable};
 use crate::expression::is_variable_name;
 
@@ -44,6 +46,9 @@ impl Reader<'_> {
         let bytes = self.text.len();
         if bytes > MAX_TEXT_BYTES {
             return Err(self.without_place(Problem::TooLong { bytes, limit: MAX_TEXT_BYTES }));
+        }
+        if !is_shallow(self.text) {
+            return Err(self.without_place(Problem::TooDeep { limit: MAX_OPEN_BRACKETS }));
         }
         if !weigh::is_bearable(self.text) {
             return Err(self.without_place(Problem::TooManyValues));
@@ -239,6 +244,19 @@ impl From<Unusable> for Problem {
             Unusable::NotYet { name } => Self::UnsupportedAction { name },
         }
     }
+}
+
+/// Every token costs the YAML parser time for each bracket that is open, which it does not limit itself.
+fn is_shallow(text: &str) -> bool {
+    let mut open = 0usize;
+    text.bytes().all(|byte| {
+        match byte {
+            b'[' | b'{' => open += 1,
+            b']' | b'}' => open = open.saturating_sub(1),
+            _ => {}
+        }
+        open <= MAX_OPEN_BRACKETS
+    })
 }
 
 /// The number after `list` in a message such as `phases[0].steps[1]: unknown field …`.
