@@ -9,7 +9,7 @@ pub struct ParseError {
     pub location: Option<Location>,
     pub phase: Option<String>,
     pub step: Option<String>,
-    pub problem: Problem,
+    pub problem: Box<Problem>,
 }
 
 /// 1-based, as editors count.
@@ -60,7 +60,9 @@ pub enum Problem {
     #[error("`{{{{ {name} }}}}` names no parameter or constant of this document")]
     UnknownVariable { name: String, nearest: Option<String> },
     #[error("`{{{{ {chain} }}}}` {reason}")]
-    BadChain { chain: String, reason: String },
+    UnknownStep { chain: String, reason: String },
+    #[error("`{{{{ {chain} }}}}` {reason}")]
+    UnknownValue { chain: String, reason: String },
 }
 
 impl ParseError {
@@ -92,14 +94,15 @@ impl Problem {
                     "declare `{name}` under `parameters` or `constants`; for literal braces, declare a constant that holds them"
                 )
             }
-            Self::BadChain { .. } => "refer to a step that runs earlier in the same document".into(),
+            Self::UnknownStep { .. } => "refer to a step that runs earlier in the same document".into(),
             Self::Yaml(_)
             | Self::EntryShape { .. }
             | Self::BadName { .. }
             | Self::NoSteps
             | Self::Timeout { .. }
             | Self::MaxAttempts { .. }
-            | Self::Inputs { .. } => return None,
+            | Self::Inputs { .. }
+            | Self::UnknownValue { .. } => return None,
         };
         Some(cure)
     }

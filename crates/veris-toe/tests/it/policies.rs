@@ -55,7 +55,7 @@ fn a_document_runs_phase_by_phase_and_hands_values_on() {
     [build] [Greet] hello 1.0.0
     [validate] [Look] hello 1.0.0!
     ");
-    assert_snapshot!(ran.stdout, @r#"{"executionId":"id-1","status":"Success","failedStepCount":0,"executedStepCount":3,"ignoredFailedStepCount":0,"failureMessage":"","logUrl":"./TOE_[TIME]_id-1"}"#);
+    assert_snapshot!(ran.stdout, @r#"{"executionId":"id-1","status":"Success","failedStepCount":0,"executedStepCount":3,"ignoredFailedStepCount":0,"failureMessage":"","logUrl":"[DIR]/TOE_[TIME]_id-1"}"#);
     assert_eq!(sandbox.read("kept.txt"), "hello 1.0.0!");
 }
 
@@ -85,7 +85,7 @@ fn abort_stops_and_names_everything() {
   action: ExecuteBash
   inputs:
     commands:
-      - echo preparing
+      - echo preparing >&2
       - echo 'no such package' >&2
       - exit 3
 - {name: Never, action: ExecuteBash, inputs: {commands: [touch never]}}
@@ -94,6 +94,7 @@ fn abort_stops_and_names_everything() {
     let ran = ran.failed();
     assert_snapshot!(ran.failure(), @r"
     document document.yaml: phase `build`: step `Install` (ExecuteBash): bash ended with exit code 3; its last lines:
+      preparing
       no such package
     ");
     assert_snapshot!(ran.stderr, @r"

@@ -109,7 +109,8 @@ impl Ran {
 }
 
 pub(crate) fn document(steps: &str) -> String {
-    let steps: String = steps.trim_matches('\n').lines().map(|line| format!("      {line}\n")).collect();
+    let steps: Vec<String> = steps.trim_matches('\n').lines().map(|line| format!("      {line}\n")).collect();
+    let steps = steps.concat();
     format!("schemaVersion: 1.0\nphases:\n  - name: build\n    steps:\n{steps}")
 }
 
