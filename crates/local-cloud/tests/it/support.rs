@@ -226,8 +226,7 @@ impl Client {
         headers.push(("x-amz-date", date.clone()));
         headers.extend(self.token.clone().map(|token| ("x-amz-security-token", token)));
         headers.sort();
-        let named = |(name, _): &(&str, String)| (*name).to_owned();
-        let names = headers.iter().map(named).collect::<Vec<_>>().join(";");
+        let names = headers.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(";");
         let lines = headers.iter().fold(String::new(), |mut lines, (name, value)| {
             writeln!(lines, "{name}:{value}").unwrap();
             lines
