@@ -55,6 +55,18 @@ impl Compute {
         Self { store, layout }
     }
 
+    /// Placeholder: helper vm. Removes the disks that no image, no snapshot and no instance needs any more.
+    pub fn collect_disks(&self) {
+        let needed: Vec<_> = self.store.read(|state| {
+            let of_snapshots = state.snapshots.values().map(|snapshot| &snapshot.image_id);
+            state.images.keys().chain(of_snapshots).map(|id| self.layout.image_disk(id)).collect()
+        });
+        let found = fs_err::read_dir(self.layout.directory.join("images")).into_iter().flatten();
+        for path in found.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| !needed.contains(path)) {
+            let _ = fs_err::remove_file(path);
+        }
+    }
+
     /// Placeholder: helper vm.
     pub async fn reconcile(&self) -> Result<(), Fault> {
         Ok(())
