@@ -1,0 +1,13 @@
+//! The local cloud as a client meets it on the wire: signed requests over HTTP, whole answers. No guest is started.
+
+mod ec2_addresses;
+mod ec2_images;
+mod ec2_instances;
+mod ec2_launch;
+mod ec2_tags;
+mod listener;
+mod s3;
+mod signatures;
+mod ssm;
+mod sts;
+mod support;
