@@ -10,11 +10,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::AsyncReadExt;
 use tokio::net::{UnixListener, UnixStream};
+use tokio::task::JoinSet;
 
 use crate::cloud::Cloud;
 use crate::{route, service};
@@ -79,19 +81,23 @@ fn carry(mut from: impl Read, mut to: impl Write) -> io::Result<()> {
     }
 }
 
-/// Serves guests until it is dropped.
+/// Serves guests until it is dropped, and their connections with it.
 pub async fn listen(cloud: Arc<Cloud>) -> io::Result<()> {
     let listener = bind(&cloud.layout.guest_socket())?;
+    let mut connections = JoinSet::new();
     loop {
-        match listener.accept().await {
-            Ok((stream, _)) => {
-                tokio::spawn(serve(Arc::clone(&cloud), stream));
-            }
-            // Without free file descriptors `accept` fails at once, again and again.
-            Err(error) => {
-                tracing::warn!(%error, "failed to accept a guest's connection");
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
+        tokio::select! {
+            Some(_) = connections.join_next() => {}
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => {
+                    connections.spawn(serve(Arc::clone(&cloud), stream));
+                }
+                // Without free file descriptors `accept` fails at once, again and again.
+                Err(error) => {
+                    tracing::warn!(%error, "failed to accept a guest's connection");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+            },
         }
     }
 }
@@ -119,11 +125,11 @@ async fn serve(cloud: Arc<Cloud>, mut stream: UnixStream) {
         tracing::warn!("a connection did not say which guest it comes from");
         return;
     };
-    let answer = service_fn(|request| {
+    let answer = service_fn(|request: hyper::Request<Incoming>| {
         let (cloud, instance_id) = (Arc::clone(&cloud), instance_id.clone());
         async move {
             Ok::<_, Infallible>(match channel {
-                Channel::Metadata => service::metadata::handle_http(&cloud, &instance_id, request).await,
+                Channel::Metadata => service::metadata::handle(&cloud, &instance_id, &request.into_parts().0),
                 Channel::Endpoint => route::handle_http(&cloud, request).await,
             })
         }
@@ -148,10 +154,4 @@ async fn preamble(stream: &mut UnixStream) -> io::Result<(Channel, String)> {
     let line = String::from_utf8(line).map_err(|_| io::ErrorKind::InvalidData)?;
     let parsed = line.split_once(' ').and_then(|(channel, id)| Some((Channel::named(channel)?, id.to_owned())));
     parsed.ok_or_else(|| io::ErrorKind::InvalidData.into())
-}
-
-/// Answers connections from guests until it is dropped.
-pub async fn listen(cloud: std::sync::Arc<crate::Cloud>) -> std::io::Result<()> {
-    let _ = cloud;
-    std::future::pending().await
 }

@@ -11,6 +11,8 @@ mod host;
 mod recipe;
 mod workspace;
 
+pub(crate) use host::free_bytes;
+
 /// The image that every other image lies over.
 #[derive(Debug, Clone)]
 pub struct Parent {

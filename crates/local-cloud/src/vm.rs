@@ -1,7 +1,8 @@
 //! QEMU: one process for each running guest, on its own when the control plane ends.
 
+use std::error::Error;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -13,6 +14,7 @@ pub(crate) mod machine;
 pub(crate) mod process;
 pub(crate) mod qmp;
 
+use crate::fault::Fault;
 use machine::Machine;
 use process::Process;
 use qmp::Qmp;
@@ -31,8 +33,16 @@ pub(crate) enum VmError {
     Silent,
     #[error("QEMU's monitor refused `{command}`: {answer}")]
     Monitor { command: String, answer: String },
-    #[error("failed to {attempt}: {source}")]
+    #[error("failed to {attempt}")]
     Io { attempt: &'static str, source: io::Error },
+}
+
+impl VmError {
+    /// As the answer to whoever asked for the guest.
+    pub(crate) fn fault(self) -> Fault {
+        let cause = self.source().map(|cause| format!(": {cause}")).unwrap_or_default();
+        Fault::internal(format!("{self}{cause}"))
+    }
 }
 
 /// A guest whose QEMU answers. The child is kept so that its end is collected.
@@ -82,7 +92,7 @@ async fn wait_for_monitor(directory: &Path, child: &mut Child) -> Result<(), Opt
     }
 }
 
-fn exited(log: &PathBuf) -> VmError {
+fn exited(log: &Path) -> VmError {
     let output = fs_err::read_to_string(log).unwrap_or_default();
     let output = output.trim();
     let output = if output.is_empty() { "it ended at once and said nothing" } else { output };

@@ -191,7 +191,7 @@ mod tests {
             pipe: &["/opt/it's, a tool/veris".into(), "local".into(), "pipe".into()],
         };
         let words: Vec<String> = machine.arguments().iter().map(|word| word.to_string_lossy().into_owned()).collect();
-        insta::assert_snapshot!(words.join("\n"), @"");
+        insta::assert_snapshot!(words.join("\n"));
     }
 
     #[test]

@@ -48,7 +48,10 @@ impl Process {
 
     /// Waits for the end of the process.
     pub(crate) async fn ended(&self) -> io::Result<()> {
-        AsyncFd::with_interest(&self.handle, Interest::READABLE)?.readable().await.map(|_| ())
+        let handle = self.handle.try_clone()?;
+        #[expect(deprecated, reason = "it is sound for an owned descriptor, and its successor asks for unsafe code")]
+        let handle = AsyncFd::with_interest(handle, Interest::READABLE)?;
+        handle.readable().await.map(|_| ())
     }
 
     pub(crate) fn is_alive(&self) -> bool {

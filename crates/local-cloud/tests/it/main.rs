@@ -1,10 +1,11 @@
-//! The local cloud as a client meets it on the wire: signed requests over HTTP, whole answers. No guest is started.
+//! The local cloud as a client meets it on the wire: signed requests over HTTP, whole answers. `guests` alone boots any.
 
 mod ec2_addresses;
 mod ec2_images;
 mod ec2_instances;
 mod ec2_launch;
 mod ec2_tags;
+mod guests;
 mod listener;
 mod s3;
 mod signatures;
