@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 
 use crate::endpoint::{Endpoint, start_time};
+use crate::fault::Fault;
 use crate::layout::Layout;
 use crate::parent_image;
 use crate::state::{InstanceState, State};
@@ -44,12 +45,12 @@ pub enum DownError {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error("failed to write down that the instances are stopped: {0}")]
-    State(crate::fault::Fault),
+    State(Fault),
 }
 
 /// Ends the control plane and the guests, and removes their sockets and temporary files. Disks and state stay.
 pub fn sweep(layout: &Layout) -> Result<Swept, DownError> {
-    let layout = &layout.canonical();
+    let layout = &layout.clone().canonical();
     // The control plane first: it would take the end of a guest for a failure.
     let control_plane = end_control_plane(layout)?;
     let guests = end_guests(&layout.directory.join("instances"))?;
@@ -57,7 +58,7 @@ pub fn sweep(layout: &Layout) -> Result<Swept, DownError> {
     removed.map_err(|source| DownError::Remove { directory: layout.directory.clone(), source })?;
     if layout.state().exists() {
         let store = Store::open(layout.state())?;
-        store.change(|state| Ok(mark_stopped(state))).map_err(DownError::State)?;
+        store.change(mark_stopped).map_err(DownError::State)?;
     }
     Ok(Swept { control_plane, guests })
 }
@@ -137,7 +138,8 @@ fn remove(file: &Path) -> io::Result<()> {
 }
 
 /// What was going on has stopped. A termination that was under way is finished by the next start.
-fn mark_stopped(state: &mut State) {
+#[expect(clippy::unnecessary_wraps, reason = "it is a change of the state, as the store wants it")]
+fn mark_stopped(state: &mut State) -> Result<(), Fault> {
     for instance in state.instances.values_mut() {
         if matches!(instance.state, InstanceState::Pending | InstanceState::Running | InstanceState::Stopping) {
             instance.state = InstanceState::Stopped;
@@ -145,6 +147,7 @@ fn mark_stopped(state: &mut State) {
             instance.state_reason = Some(("Server.ScheduledStop".to_owned(), message.to_owned()));
         }
     }
+    Ok(())
 }
 
 #[cfg(test)]

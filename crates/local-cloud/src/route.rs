@@ -34,13 +34,16 @@ where
     let authorization = match Authorization::read(&Head::of(&request)) {
         Ok(authorization) => authorization,
         Err(rejection) => {
-            let protocol = Protocol::guess(request.headers());
+            let is_old = rejection == Rejection::Version2;
+            let protocol = if is_old { Protocol::RestXml } else { Protocol::guess(request.headers()) };
             return protocol.fault(&rejection::fault(protocol, &rejection));
         }
     };
     let service = authorization.scope.service.clone();
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let Some(protocol) = Protocol::of_service(&service) else { return unknown_service(&service) };
+    let Some(protocol) = Protocol::of_service(&service) else {
+        return unknown_service(Protocol::guess(request.headers()), &service);
+    };
     let response = match serve_signed(cloud, protocol, &authorization, request).await {
         Ok(response) => response,
         Err(fault) => protocol.fault(&fault),
@@ -92,7 +95,7 @@ async fn dispatch(cloud: &Arc<Cloud>, service: &str, request: Request) -> Respon
         "ssm" => service::ssm::handle(cloud, &request),
         "sts" => service::sts::handle(&request),
         "bedrock" => service::bedrock::handle(cloud, request).await,
-        other => unknown_service(other),
+        other => unknown_service(Protocol::RestJson, other),
     }
 }
 
@@ -110,12 +113,12 @@ where
     }
 }
 
-fn unknown_service(service: &str) -> Response {
+fn unknown_service(protocol: Protocol, service: &str) -> Response {
     let message = format!(
         "The local cloud does not emulate the service '{service}' of the credential scope; \
          it emulates ec2, imagebuilder, s3, ssm, sts and bedrock"
     );
-    Protocol::RestJson.fault(&Fault::new(404, "UnknownService", message))
+    protocol.fault(&Fault::new(404, "UnknownService", message))
 }
 
 /// The name AWS uses for who called, such as in `GetCallerIdentity`.

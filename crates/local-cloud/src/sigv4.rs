@@ -23,6 +23,8 @@ const SKEW: SignedDuration = SignedDuration::from_mins(15);
 pub enum Rejection {
     /// Nothing was signed.
     Unsigned,
+    /// Signed with Signature Version 2, as old clients of S3 presign.
+    Version2,
     /// The authorization cannot be understood; says what is missing.
     Incomplete(String),
     UnknownKey,

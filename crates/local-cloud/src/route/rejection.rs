@@ -36,9 +36,12 @@ const JSON_CODES: Codes = [
     "InvalidSignatureException",
 ];
 
+const VERSION_2: &str = "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.";
+
 fn coded(rejection: &Rejection, status: u16, [unsigned, incomplete, unknown, expired, mismatch]: &Codes) -> Fault {
     let (code, message) = match rejection {
         Rejection::Unsigned => (unsigned, "Missing Authentication Token"),
+        Rejection::Version2 => (incomplete, VERSION_2),
         Rejection::Incomplete(message) => (incomplete, message.as_str()),
         Rejection::UnknownKey | Rejection::WrongToken => {
             (unknown, "The security token included in the request is invalid.")
@@ -55,6 +58,7 @@ fn ec2(rejection: &Rejection) -> Fault {
     let not_validated = "AWS was not able to validate the provided access credentials";
     match rejection {
         Rejection::Unsigned => Fault::new(403, "MissingAuthenticationToken", "Request is missing Authentication Token"),
+        Rejection::Version2 => Fault::client("IncompleteSignature", VERSION_2),
         Rejection::Incomplete(message) => Fault::client("IncompleteSignature", message),
         Rejection::ExpiredToken => Fault::client("RequestExpired", "Request has expired."),
         Rejection::Skewed(message) => Fault::client("RequestExpired", format!("Request has expired. {message}")),
@@ -66,6 +70,7 @@ fn ec2(rejection: &Rejection) -> Fault {
 fn s3(rejection: &Rejection) -> Fault {
     match rejection {
         Rejection::Unsigned => Fault::new(403, "AccessDenied", "Access Denied"),
+        Rejection::Version2 => Fault::client("InvalidRequest", VERSION_2),
         Rejection::Incomplete(message) => Fault::client("AuthorizationHeaderMalformed", message),
         Rejection::UnknownKey => {
             Fault::new(403, "InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records.")

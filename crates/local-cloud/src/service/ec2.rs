@@ -1,4 +1,5 @@
 //! EC2, API version 2016-11-15: images, instances and addresses, and as much around them as clients ask for.
+#![expect(clippy::struct_field_names, reason = "members are named as EC2 names its elements")]
 
 use crate::cloud::Cloud;
 use crate::fault::Fault;

@@ -46,8 +46,7 @@ impl Authorization {
         let rest = text
             .strip_prefix("AWS4-HMAC-SHA256")
             .ok_or_else(|| incomplete("Unsupported Authorization scheme; the local cloud verifies AWS4-HMAC-SHA256"))?;
-        let parts: BTreeMap<&str, &str> =
-            rest.split(',').filter_map(|part| part.trim().split_once('=')).map(|(name, value)| (name, value)).collect();
+        let parts: BTreeMap<&str, &str> = rest.split(',').filter_map(|part| part.trim().split_once('=')).collect();
         let part = |name: &str| {
             parts.get(name).copied().ok_or_else(|| {
                 incomplete(format!("Authorization header requires '{name}' parameter. Authorization={}", redact(&text)))
@@ -72,7 +71,10 @@ impl Authorization {
     fn from_query(head: &Head<'_>) -> Result<Self, Rejection> {
         let query: BTreeMap<String, String> = url::form_urlencoded::parse(head.query.as_bytes()).into_owned().collect();
         let get = |name: &str| query.get(name).map(String::as_str);
-        let Some(algorithm) = get("X-Amz-Algorithm") else { return Err(Rejection::Unsigned) };
+        let Some(algorithm) = get("X-Amz-Algorithm") else {
+            let is_old = get("AWSAccessKeyId").is_some() && get("Signature").is_some();
+            return Err(if is_old { Rejection::Version2 } else { Rejection::Unsigned });
+        };
         if algorithm != "AWS4-HMAC-SHA256" {
             return Err(incomplete("X-Amz-Algorithm only supports \"AWS4-HMAC-SHA256\""));
         }

@@ -44,7 +44,7 @@ pub(super) fn request(authorization: &Authorization, head: &Head<'_>, payload: &
     let mut headers = String::new();
     for name in &authorization.signed_headers {
         let value = head.header(name).ok_or(Rejection::WrongSignature)?;
-        headers.push_str(&format!("{name}:{value}\n"));
+        headers.extend([name, ":", &value, "\n"]);
     }
     // What is not signed could be replaced under way; the target chooses the operation.
     if head.headers.contains_key("x-amz-target") && !authorization.signed_headers.iter().any(|n| n == "x-amz-target") {
@@ -94,7 +94,7 @@ fn encode(bytes: &[u8]) -> String {
     for byte in bytes {
         match byte {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => text.push(char::from(*byte)),
-            _ => text.push_str(&format!("%{byte:02X}")),
+            _ => text.extend(["%", &hex::encode_upper([*byte])]),
         }
     }
     text

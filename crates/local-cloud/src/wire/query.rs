@@ -82,6 +82,7 @@ impl<'a> Form<'a> {
     }
 
     /// The structure `Name.…`.
+    #[must_use]
     pub fn structure(&self, name: &str) -> Form<'a> {
         Form { fields: self.fields, prefix: format!("{}{name}.", self.prefix) }
     }

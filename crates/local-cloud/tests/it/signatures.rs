@@ -125,12 +125,12 @@ async fn nothing_signed() {
     };
     let form = vec![("content-type", "application/x-www-form-urlencoded".to_owned())];
     let target = vec![("x-amz-target", "AmazonSSM.GetParameter".to_owned())];
-    let mut shown = String::new();
+    let mut shown = Vec::new();
     for headers in [form, target, vec![]] {
         let request = signed(Unsigned { service: "ec2", method: "POST", target: "/", headers, body: vec![] });
-        shown += &format!("{}\n", exchange(&cloud.url, request).await.shown());
+        shown.push(exchange(&cloud.url, request).await.shown());
     }
-    insta::assert_snapshot!(shown, @r#"
+    insta::assert_snapshot!(shown.join("\n"), @r#"
     403
     <?xml version="1.0" encoding="UTF-8"?>
     <ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
@@ -165,6 +165,25 @@ async fn a_service_that_does_not_exist_here() {
     let answer = cloud.operator().form("iam", "Action=ListUsers&Version=2010-05-08").await;
     insta::assert_snapshot!(answer.shown(), @r#"
     404
-    {"message":"The local cloud does not emulate the service 'iam' of the credential scope; it emulates ec2, imagebuilder, s3, ssm, sts and bedrock"}
+    <?xml version="1.0" encoding="UTF-8"?>
+    <ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
+    <Error>
+    <Type>Sender</Type>
+    <Code>UnknownService</Code>
+    <Message>The local cloud does not emulate the service 'iam' of the credential scope; it emulates ec2, imagebuilder, s3, ssm, sts and bedrock</Message>
+    </Error>
+    <RequestId>…</RequestId>
+    </ErrorResponse>
     "#);
+}
+
+#[tokio::test]
+async fn a_url_presigned_in_the_old_way_is_refused_with_the_cure() {
+    let cloud = Sandbox::start().await;
+    let target = "/veris-local/key?AWSAccessKeyId=AKIA&Signature=abc&Expires=1";
+    let host = cloud.url.trim_start_matches("http://");
+    let request = hyper::Request::builder().uri(target).header("host", host).body(http_body_util::Full::default());
+    let answer = exchange(&cloud.url, request.unwrap()).await;
+    assert_eq!((answer.status, answer.code().as_str()), (400, "InvalidRequest"));
+    assert!(answer.text().contains("Please use AWS4-HMAC-SHA256"), "{}", answer.text());
 }
