@@ -1,4 +1,4 @@
-//! The local cloud as a client meets it on the wire: signed requests over HTTP, whole answers. No guest is started.
+//! The local cloud as a client meets it on the wire: signed requests over HTTP, whole answers. `guests` alone boots any.
 #![expect(clippy::unwrap_used, reason = "a test's helper fails as its test does")]
 
 mod bedrock;
@@ -7,6 +7,7 @@ mod ec2_images;
 mod ec2_instances;
 mod ec2_launch;
 mod ec2_tags;
+mod guests;
 mod image_builder;
 mod listener;
 mod s3;
