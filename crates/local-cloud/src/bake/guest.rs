@@ -141,13 +141,26 @@ impl<'a> Guest<'a> {
                 Some(status) => {
                     format!("{} of the {stage} instance ended with exit status {status}", activity_name(log))
                 }
-                None => format!("the {stage} instance {} went off before it had run its components", self.instance),
+                None => format!(
+                    "the {stage} instance {} went off before it had run its components{}",
+                    self.instance,
+                    self.broken()
+                ),
             };
             return Failure { what, tail: self.tail(text), component: None }.into();
         };
         let failure = failed_component(component, position, log);
         let what = format!("component '{}' failed: {}", component.name, failure.error_message);
         Failure { what, tail: self.tail(text), component: Some(failure) }.into()
+    }
+
+    /// Why the host has ended the instance, where it has.
+    fn broken(&self) -> String {
+        let reason = self.cloud.store.read(|state| state.instances.get(&self.instance)?.state_reason.clone());
+        match reason {
+            Some((code, message)) if code.starts_with("Server.") => format!(": {message}"),
+            _ => String::new(),
+        }
     }
 
     /// The end of what the agent has written, or of the console where it has written nothing.

@@ -100,7 +100,8 @@ async fn an_answer_streams_word_by_word() {
     let bedrock = Bedrock::new();
     let request = json!({
         "messages": [user("What is a rollback?"), assistant("Going back."), user("Elaborate on that")],
-        "system": [{"text": "Answer briefly."}],
+        "system": [{"text": "Answer briefly."}, {"cachePoint": {"type": "default"}}],
+        "requestMetadata": {"session": "1"},
     });
     let response = bedrock.ask("us-east-1", OPUS, "converse-stream", &request).await;
     assert_eq!(response.headers()["content-type"], "application/vnd.amazon.eventstream");
@@ -197,6 +198,7 @@ async fn a_conversation_that_bedrock_would_refuse_is_refused() {
         json!({"messages": [{"role": "system", "content": []}]}),
         json!({"messages": [user("Hello")], "inferenceConfig": {"maxTokens": 0}}),
         json!({"messages": [user("Hello")], "inferenceConfig": {"temperature": 2}}),
+        json!({"messages": [user("Hello")], "toolConfig": {"tools": []}}),
     ] {
         let refused = refusal(bedrock.ask("us-east-1", OPUS, "converse", &request).await).await;
         refusals += &format!("{refused}\n");

@@ -28,8 +28,9 @@ pub(super) enum Role {
     Assistant,
 }
 
+/// What of a request the canned models understand. Members without meaning for an answer are taken, others refused.
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct Raw {
     #[serde(default)]
     messages: Vec<RawMessage>,
@@ -37,6 +38,12 @@ struct Raw {
     system: Vec<Block>,
     #[serde(default)]
     inference_config: InferenceConfig,
+    #[serde(default, rename = "requestMetadata")]
+    _request_metadata: Value,
+    #[serde(default, rename = "performanceConfig")]
+    _performance_config: Value,
+    #[serde(default, rename = "serviceTier")]
+    _service_tier: Value,
 }
 
 #[derive(Deserialize)]
@@ -59,8 +66,11 @@ struct InferenceConfig {
 
 impl Converse {
     pub(super) fn parse(body: &[u8]) -> Result<Self, Fault> {
-        let raw: Raw =
-            serde_json::from_slice(body).map_err(|error| refused(format!("The request is malformed: {error}")))?;
+        let raw: Raw = serde_json::from_slice(body).map_err(|error| {
+            refused(format!(
+                "The request is malformed, or asks for something the local cloud's models cannot do: {error}"
+            ))
+        })?;
         raw.inference_config.check()?;
         let mut turns = Vec::new();
         for (index, message) in raw.messages.iter().enumerate() {
