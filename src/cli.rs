@@ -26,7 +26,8 @@ pub struct Cli {
 #[command(next_help_heading = "Global options")]
 pub struct GlobalArgs {
     /// Environment of the recipe to work in
-    #[arg(short, long, global = true, env = env_vars::VERIS_ENVIRONMENT, value_name = "NAME", default_value = "local")]
+    #[arg(short, long, global = true, value_name = "NAME", default_value = "local")]
+    #[arg(env = env_vars::VERIS_ENVIRONMENT, hide_env_values = true)]
     pub environment: EnvironmentName,
     /// Recipe to use, when recipes/ holds more than one
     #[arg(long, global = true, value_name = "FILE")]
@@ -35,7 +36,7 @@ pub struct GlobalArgs {
     #[arg(long, global = true, value_name = "FORM", default_value = "text")]
     pub output: Output,
     /// Directory that holds recipes/; by default the nearest one upwards from here
-    #[arg(long, global = true, env = env_vars::VERIS_PROJECT, value_name = "DIR")]
+    #[arg(long, global = true, value_name = "DIR", env = env_vars::VERIS_PROJECT, hide_env_values = true)]
     pub project: Option<PathBuf>,
 }
 

@@ -25,12 +25,18 @@ pub struct Context {
 
 impl Context {
     pub async fn load(global: &GlobalArgs, printer: Printer, interrupt: Interrupt) -> Result<Self> {
-        let project = project(global)?;
-        let recipe = Recipe::load(&project, &recipe_path(global, &project)?).map_err(Failure::from)?;
+        let (project, recipe) = recipe(global)?;
         let environment = recipe.environment(&global.environment).map_err(Failure::from)?.clone();
         let clients = Clients::connect(&environment).await?;
         Ok(Self { project, recipe, environment, clients, printer, interrupt })
     }
+}
+
+/// The project and its recipe, read and checked.
+pub fn recipe(global: &GlobalArgs) -> Result<(PathBuf, Recipe)> {
+    let project = project(global)?;
+    let recipe = Recipe::load(&project, &recipe_path(global, &project)?).map_err(Failure::from)?;
+    Ok((project, recipe))
 }
 
 /// The project: `--project`, or the nearest directory upwards that holds `recipes/`.

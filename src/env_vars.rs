@@ -23,3 +23,6 @@ pub const XDG_CACHE_HOME: &str = "XDG_CACHE_HOME";
 
 /// Variables with this prefix would send real AWS calls elsewhere; they are refused outside the local cloud.
 pub const AWS_ENDPOINT_URL: &str = "AWS_ENDPOINT_URL";
+
+/// Set by cargo for the programs it runs; then the user has no `veris` in the `PATH`.
+pub const CARGO: &str = "CARGO";

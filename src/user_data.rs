@@ -82,6 +82,6 @@ mod tests {
     fn an_environment_above_the_limit_is_refused_before_any_call() {
         let env = EnvFile::parse(&format!("BIG={}", "x".repeat(13_000)), Path::new(".env")).unwrap();
         let error = UserData::new(&env, "/etc/veris-chat/.env").unwrap_err();
-        insta::assert_snapshot!(error, @"the service's environment is too large: user data would have 17482 bytes, and EC2 takes 16384");
+        insta::assert_snapshot!(error, @"the service's environment is too large: user data would have 17465 bytes, and EC2 takes 16384");
     }
 }

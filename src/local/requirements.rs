@@ -26,7 +26,8 @@ const PARENT: [Requirement; 2] = [
 
 /// What is missing, in the order in which it should be installed.
 pub fn missing(layout: &Layout) -> Vec<Requirement> {
-    let has_parent = std::fs::read_dir(layout.parents()).is_ok_and(|mut parents| parents.next().is_some());
+    let mut parents = std::fs::read_dir(layout.parents()).into_iter().flatten().flatten();
+    let has_parent = parents.any(|parent| parent.path().join("manifest.json").is_file());
     let parent = PARENT.into_iter().filter(|_| !has_parent);
     GUESTS.into_iter().chain(parent).filter(|requirement| find(requirement.program).is_none()).collect()
 }

@@ -4,12 +4,14 @@ use std::future::Future;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use s3s::service::S3Service;
 use tokio::task::JoinSet;
 
 use crate::compute::Compute;
 use crate::credentials::Credentials;
 use crate::layout::Layout;
 use crate::serve::ServeError;
+use crate::service;
 use crate::store::Store;
 
 /// One running local cloud.
@@ -22,6 +24,7 @@ pub struct Cloud {
     pub credentials: Credentials,
     /// The component runner that is copied into build and test instances.
     pub toe: PathBuf,
+    pub(crate) s3: S3Service,
     work: Mutex<JoinSet<()>>,
 }
 
@@ -34,7 +37,8 @@ impl Cloud {
         credentials: Credentials,
         toe: PathBuf,
     ) -> Result<Self, ServeError> {
-        Ok(Self { store, layout, compute, credentials, toe, work: Mutex::default() })
+        let s3 = service::s3::open(&layout, &store, &credentials).map_err(ServeError::Buckets)?;
+        Ok(Self { store, layout, compute, credentials, toe, s3, work: Mutex::default() })
     }
 
     /// Runs work that outlives the request that asked for it, such as a bake. It is cut off when the cloud stops.

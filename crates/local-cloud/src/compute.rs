@@ -44,6 +44,22 @@ pub struct Compute {
 }
 
 impl Compute {
+    /// Placeholder: helper vm.
+    pub fn new(
+        store: Arc<Store>,
+        layout: Layout,
+        parent: crate::parent_image::Parent,
+        pipe: Vec<std::ffi::OsString>,
+    ) -> Self {
+        let _ = (parent, pipe);
+        Self { store, layout }
+    }
+
+    /// Placeholder: helper vm.
+    pub async fn reconcile(&self) -> Result<(), Fault> {
+        Ok(())
+    }
+
     /// Starts an instance and answers while it is pending. A repeated client token answers the first instance.
     pub async fn launch(&self, request: LaunchRequest) -> Result<Instance, Fault> {
         let _ = request;

@@ -40,6 +40,15 @@ impl Endpoint {
         file.persist(layout.endpoint()).map_err(|error| error.error)?;
         Ok(())
     }
+
+    /// Removes the file, unless another process has written it since.
+    pub(crate) fn remove(&self, layout: &Layout) {
+        if Self::read(layout).as_ref() == Some(self)
+            && let Err(error) = fs_err::remove_file(layout.endpoint())
+        {
+            tracing::warn!(%error, "failed to remove the endpoint's file");
+        }
+    }
 }
 
 /// When a process started, in clock ticks since boot.

@@ -25,4 +25,14 @@ impl Fault {
     pub fn internal(message: impl Into<String>) -> Self {
         Self::new(500, "InternalError", message)
     }
+
+    /// What the Query services answer to an operation they do not know.
+    pub fn invalid_action(action: Option<&str>) -> Self {
+        match action {
+            Some(action) => {
+                Self::client("InvalidAction", format!("The action {action} is not valid for this web service."))
+            }
+            None => Self::client("MissingAction", "The request must contain the parameter Action"),
+        }
+    }
 }

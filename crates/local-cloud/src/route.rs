@@ -1,1 +1,131 @@
-//! From a request to its service.
+//! From a request to its service: who may speak, whose signature it is, and which handler answers.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Limited};
+use jiff::Timestamp;
+
+use crate::cloud::Cloud;
+use crate::fault::Fault;
+use crate::service::{self, Caller, Request, Response};
+use crate::sigv4::{Authorization, Head, Rejection};
+use crate::wire::Protocol;
+
+mod access;
+mod host;
+mod identity;
+mod rejection;
+
+use identity::Identity;
+
+/// The largest request of any service but S3, whose objects are streamed.
+const BODY_LIMIT: usize = 4 * 1024 * 1024;
+
+/// Answers one request, from wherever it came.
+pub async fn handle_http<B>(cloud: &Arc<Cloud>, request: hyper::Request<B>) -> Response
+where
+    B: hyper::body::Body<Data = Bytes> + Send + 'static,
+    B::Error: std::error::Error + Send + Sync + 'static,
+{
+    if let Err(fault) = host::check(request.headers()) {
+        return Protocol::guess(request.headers()).fault(&fault);
+    }
+    let authorization = match Authorization::read(&Head::of(&request)) {
+        Ok(authorization) => authorization,
+        Err(rejection) => {
+            let is_old = rejection == Rejection::Version2;
+            let protocol = if is_old { Protocol::RestXml } else { Protocol::guess(request.headers()) };
+            return protocol.fault(&rejection::fault(protocol, &rejection));
+        }
+    };
+    let service = authorization.scope.service.clone();
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let Some(protocol) = Protocol::of_service(&service) else {
+        return unknown_service(Protocol::guess(request.headers()), &service);
+    };
+    let response = match serve_signed(cloud, protocol, &authorization, request).await {
+        Ok(response) => response,
+        Err(fault) => protocol.fault(&fault),
+    };
+    tracing::info!(%service, %method, path, status = response.status().as_u16(), "request");
+    response
+}
+
+async fn serve_signed<B>(
+    cloud: &Arc<Cloud>,
+    protocol: Protocol,
+    authorization: &Authorization,
+    request: hyper::Request<B>,
+) -> Result<Response, Fault>
+where
+    B: hyper::body::Body<Data = Bytes> + Send + 'static,
+    B::Error: std::error::Error + Send + Sync + 'static,
+{
+    let refused = |rejection: Rejection| rejection::fault(protocol, &rejection);
+    let now = Timestamp::now();
+    let identity = Identity::find(cloud, authorization, now).map_err(refused)?;
+    if protocol == Protocol::RestXml {
+        let hash = identity::s3_payload_hash(authorization, request.headers());
+        authorization.verify(&Head::of(&request), &identity.secret, &hash, now).map_err(refused)?;
+        return service::s3::handle(cloud, identity.caller, request).await;
+    }
+    let (parts, body) = request.into_parts();
+    let body = read(body).await?;
+    let request = hyper::Request::from_parts(parts, ());
+    let hash = identity::payload_hash(&body);
+    authorization.verify(&Head::of(&request), &identity.secret, &hash, now).map_err(refused)?;
+    let request = Request {
+        method: request.method().clone(),
+        path: request.uri().path().to_owned(),
+        query: url::form_urlencoded::parse(request.uri().query().unwrap_or_default().as_bytes()).into_owned().collect(),
+        headers: request.into_parts().0.headers,
+        body,
+        caller: identity.caller,
+        region: authorization.scope.region.clone(),
+    };
+    access::check(&authorization.scope.service, &request)?;
+    Ok(dispatch(cloud, &authorization.scope.service, request).await)
+}
+
+async fn dispatch(cloud: &Arc<Cloud>, service: &str, request: Request) -> Response {
+    match service {
+        "ec2" => service::ec2::handle(cloud, request).await,
+        "imagebuilder" => service::image_builder::handle(cloud, request).await,
+        "ssm" => service::ssm::handle(cloud, &request),
+        "sts" => service::sts::handle(&request),
+        "bedrock" => service::bedrock::handle(cloud, request).await,
+        other => unknown_service(Protocol::RestJson, other),
+    }
+}
+
+async fn read<B>(body: B) -> Result<Bytes, Fault>
+where
+    B: hyper::body::Body<Data = Bytes>,
+    B::Error: std::error::Error + Send + Sync + 'static,
+{
+    match Limited::new(body, BODY_LIMIT).collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<http_body_util::LengthLimitError>() => {
+            Err(Fault::new(413, "RequestEntityTooLarge", format!("A request may be at most {BODY_LIMIT} bytes long")))
+        }
+        Err(error) => Err(Fault::client("IncompleteBody", format!("The request's body did not arrive: {error}"))),
+    }
+}
+
+fn unknown_service(protocol: Protocol, service: &str) -> Response {
+    let message = format!(
+        "The local cloud does not emulate the service '{service}' of the credential scope; \
+         it emulates ec2, imagebuilder, s3, ssm, sts and bedrock"
+    );
+    protocol.fault(&Fault::new(404, "UnknownService", message))
+}
+
+/// The name AWS uses for who called, such as in `GetCallerIdentity`.
+pub(crate) fn caller_arn(caller: &Caller) -> String {
+    let account = crate::state::ACCOUNT;
+    match caller {
+        Caller::Operator => format!("arn:aws:iam::{account}:user/local"),
+        Caller::Instance { instance_id, role } => format!("arn:aws:sts::{account}:assumed-role/{role}/{instance_id}"),
+    }
+}

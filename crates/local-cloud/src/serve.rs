@@ -1,13 +1,24 @@
 //! The control plane from start to stop.
 
 use std::ffi::OsString;
+use std::fs::TryLockError;
 use std::future::Future;
+use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use crate::credentials::CredentialsError;
+use crate::cloud::Cloud;
+use crate::compute::Compute;
+use crate::credentials::{Credentials, CredentialsError};
+use crate::endpoint::Endpoint;
+use crate::fault::Fault;
 use crate::layout::Layout;
 use crate::parent_image::Parent;
-use crate::store::StoreError;
+use crate::state::State;
+use crate::store::{Store, StoreError};
+use crate::{guest_link, listen};
+
+mod seed;
 
 /// What a local cloud is made of.
 #[derive(Debug, Clone)]
@@ -30,11 +41,63 @@ pub enum ServeError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Credentials(#[from] CredentialsError),
+    #[error("failed to make the local cloud's directory")]
+    Directory(#[source] io::Error),
+    #[error("a local cloud already runs in `{directory}`; stop it with `veris local down`")]
+    Running { directory: PathBuf },
+    #[error("failed to open the local cloud's buckets")]
+    Buckets(#[source] io::Error),
+    #[error("the parent image's disk cannot be read; remove `{directory}` so that it is built again")]
+    Parent { directory: PathBuf, source: io::Error },
+    #[error("failed to listen on 127.0.0.1:{port}; end what uses the port, or choose another")]
+    Bind { port: u16, source: io::Error },
+    #[error("the local cloud's state could not be changed: {0}")]
+    State(Fault),
+    #[error("failed to listen for connections from guests")]
+    Guests(#[source] io::Error),
+    #[error("failed to write where the local cloud is reached")]
+    Endpoint(#[source] io::Error),
 }
 
-/// Runs until `shutdown` is ready.
+/// Runs until `shutdown` is ready. Guests go on running.
 pub async fn serve(options: Options, shutdown: impl Future<Output = ()>) -> Result<(), ServeError> {
-    let _ = options;
-    shutdown.await;
-    Ok(())
+    let Options { layout, port, toe, pipe, parent } = options;
+    fs_err::create_dir_all(&layout.directory).map_err(ServeError::Directory)?;
+    let _lock = lock(&layout)?;
+    let store = Arc::new(Store::open(layout.state())?);
+    let credentials = Credentials::load_or_create(&layout)?;
+    seed::parent(&store, &parent)?;
+    let compute = Arc::new(Compute::new(Arc::clone(&store), layout.clone(), parent, pipe));
+    let cloud = Arc::new(Cloud::new(store, layout, compute, credentials, toe)?);
+    cloud.compute.reconcile().await.map_err(ServeError::State)?;
+
+    let listener = listen::bind(port, cloud.store.read(|state| state.port)).await?;
+    let address = listener.local_addr().map_err(ServeError::Endpoint)?;
+    let remember = |state: &mut State| {
+        state.port = Some(address.port());
+        Ok(())
+    };
+    cloud.store.change(remember).map_err(ServeError::State)?;
+    let endpoint = Endpoint::of_this_process(format!("http://{address}")).map_err(ServeError::Endpoint)?;
+    endpoint.write(&cloud.layout).map_err(ServeError::Endpoint)?;
+    tracing::info!(url = %endpoint.url, "the local cloud is up");
+
+    let ended = tokio::select! {
+        () = listen::run(&cloud, listener, shutdown) => Ok(()),
+        ended = guest_link::listen(Arc::clone(&cloud)) => ended.map_err(ServeError::Guests),
+    };
+    cloud.stop().await;
+    endpoint.remove(&cloud.layout);
+    tracing::info!("the local cloud is down");
+    ended
+}
+
+/// Keeps a second control plane out of the directory for as long as the answer lives, also when this one is killed.
+fn lock(layout: &Layout) -> Result<fs_err::File, ServeError> {
+    let directory = fs_err::File::open(&layout.directory).map_err(ServeError::Directory)?;
+    match directory.file().try_lock() {
+        Ok(()) => Ok(directory),
+        Err(TryLockError::WouldBlock) => Err(ServeError::Running { directory: layout.directory.clone() }),
+        Err(TryLockError::Error(error)) => Err(ServeError::Directory(error)),
+    }
 }

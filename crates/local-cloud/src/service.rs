@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
-use hyper::{HeaderMap, Method, header};
+use hyper::header::{self, HeaderValue};
+use hyper::{HeaderMap, Method, StatusCode};
 
 use crate::ids;
 
@@ -42,16 +43,16 @@ pub type Body = http_body_util::combinators::BoxBody<Bytes, std::io::Error>;
 
 /// An answer in JSON, as REST-JSON services give it.
 pub fn json(status: u16, value: &serde_json::Value) -> Response {
-    answer(status, "application/json", value.to_string())
+    answer(status, "application/json", &ids::uuid(), value.to_string())
 }
 
-/// An answer with a content type and a request id.
-pub fn answer(status: u16, content_type: &'static str, text: impl Into<Bytes>) -> Response {
+/// An answer with its content type and request id.
+pub fn answer(status: u16, content_type: &'static str, request_id: &str, text: impl Into<Bytes>) -> Response {
     let mut response = Response::new(full(text));
-    *response.status_mut() = hyper::StatusCode::from_u16(status).unwrap_or(hyper::StatusCode::INTERNAL_SERVER_ERROR);
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static(content_type));
-    if let Ok(id) = header::HeaderValue::try_from(ids::uuid()) {
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    if let Ok(id) = HeaderValue::try_from(request_id) {
         headers.insert("x-amzn-requestid", id);
     }
     response

@@ -16,6 +16,8 @@ pub type Tags = BTreeMap<String, String>;
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct State {
+    /// Port of the endpoint at the last start, tried first at the next one so that URLs stay what they were.
+    pub port: Option<u16>,
     pub images: BTreeMap<String, Image>,
     pub snapshots: BTreeMap<String, Snapshot>,
     pub instances: BTreeMap<String, Instance>,
@@ -62,6 +64,8 @@ pub enum ImageState {
 #[serde(deny_unknown_fields)]
 pub struct Snapshot {
     pub snapshot_id: String,
+    /// The AMI it was made for, which names the disk's file also after the AMI is gone.
+    pub image_id: String,
     pub volume_gib: u32,
     pub created: Timestamp,
     pub description: String,
@@ -83,6 +87,9 @@ pub struct Instance {
     /// The loopback address on which the instance's ports are reached; also its public address.
     pub address: Ipv4Addr,
     pub volume_id: String,
+    pub volume_gib: u32,
+    /// Tags of the root volume.
+    pub volume_tags: Tags,
     pub key_name: Option<String>,
     pub security_groups: Vec<String>,
     /// Name of the instance profile.
@@ -143,8 +150,11 @@ pub struct Association {
 #[serde(deny_unknown_fields)]
 pub struct Parameter {
     pub name: String,
+    /// `String`, `StringList` or `SecureString`.
     pub kind: String,
+    /// `text` or `aws:ec2:image`.
     pub data_type: String,
+    pub description: Option<String>,
     pub versions: Vec<ParameterVersion>,
 }
 

@@ -3,7 +3,6 @@
 use std::fmt;
 
 use anyhow::Result;
-use local_cloud::down;
 use serde::Serialize;
 
 use crate::error::internal;
@@ -23,26 +22,32 @@ pub struct Down {
     pub delete: bool,
 }
 
+/// What was stopped.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Stopped {
+pub struct Stopped {
     /// Whether it was running before.
     was_running: bool,
     deleted: bool,
 }
 
 pub async fn run(args: &Down, printer: &Printer) -> Result<ExitStatus> {
+    printer.data(&down(args, printer).await?)?;
+    Ok(ExitStatus::Success)
+}
+
+/// Stops everything.
+pub async fn down(args: &Down, printer: &Printer) -> Result<Stopped> {
     let layout = local::layout()?;
     if !layout.directory.exists() {
-        printer.data(&Stopped { was_running: false, deleted: false })?;
-        return Ok(ExitStatus::Success);
+        return Ok(Stopped { was_running: false, deleted: false });
     }
     let _lock = lock::take(&layout, printer).await?;
     let mut stage = printer.stage("Stop the local cloud");
     let was_running = daemon::stop(&layout, &mut stage).await?;
     stage.update("guests");
     let sweep = layout.clone();
-    tokio::task::spawn_blocking(move || down::sweep(&sweep))
+    tokio::task::spawn_blocking(move || local_cloud::down::sweep(&sweep))
         .await?
         .map_err(|error| internal("failed to stop what the local cloud left running").source(error))?;
     if args.delete {
@@ -50,8 +55,7 @@ pub async fn run(args: &Down, printer: &Printer) -> Result<ExitStatus> {
         fs_err::remove_dir_all(&layout.directory)?;
     }
     stage.done("");
-    printer.data(&Stopped { was_running, deleted: args.delete })?;
-    Ok(ExitStatus::Success)
+    Ok(Stopped { was_running, deleted: args.delete })
 }
 
 impl fmt::Display for Stopped {

@@ -1,0 +1,123 @@
+//! Snapshots: the disks of AMIs.
+
+use serde::Serialize;
+
+use super::filters::{Filters, Table};
+use super::pages::Page;
+use super::tags::{self, TagItem};
+use super::{Answer, Call, is_id, time};
+use crate::fault::Fault;
+use crate::state::{ACCOUNT, InstanceState, Snapshot, State};
+use crate::wire::xml::Items;
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Described {
+    snapshot_set: Items<SnapshotItem>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_token: Option<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SnapshotItem {
+    snapshot_id: String,
+    /// What AWS writes when the volume is gone, as the volume of a build instance is.
+    volume_id: &'static str,
+    status: &'static str,
+    start_time: String,
+    progress: &'static str,
+    owner_id: &'static str,
+    volume_size: u32,
+    description: String,
+    encrypted: bool,
+    tag_set: Items<TagItem>,
+    storage_tier: &'static str,
+}
+
+impl SnapshotItem {
+    fn of(snapshot: &Snapshot) -> Self {
+        Self {
+            snapshot_id: snapshot.snapshot_id.clone(),
+            volume_id: "vol-ffffffff",
+            status: "completed",
+            start_time: time(snapshot.created),
+            progress: "100%",
+            owner_id: ACCOUNT,
+            volume_size: snapshot.volume_gib,
+            description: snapshot.description.clone(),
+            encrypted: false,
+            tag_set: tags::items(&snapshot.tags).into_iter().collect(),
+            storage_tier: "standard",
+        }
+    }
+}
+
+const FILTERS: &Table<SnapshotItem> = &[
+    ("description", |snapshot| vec![snapshot.description.clone()]),
+    ("owner-id", |snapshot| vec![snapshot.owner_id.to_owned()]),
+    ("snapshot-id", |snapshot| vec![snapshot.snapshot_id.clone()]),
+    ("status", |snapshot| vec![snapshot.status.to_owned()]),
+    ("volume-size", |snapshot| vec![snapshot.volume_size.to_string()]),
+];
+
+pub(super) fn describe(call: &Call<'_>) -> Answer {
+    let form = &call.form;
+    let (filters, page) = (Filters::read(form)?, Page::read(form)?);
+    let (ids, owners) = (form.list("SnapshotId"), form.list("Owner"));
+    form.list("RestorableBy");
+    call.ready()?;
+    let is_ours = owners.is_empty() || owners.contains(&"self") || owners.contains(&ACCOUNT);
+    let items = call.cloud.store.read(|state| {
+        for id in &ids {
+            find(state, id)?;
+        }
+        let chosen =
+            state.snapshots.values().filter(|found| ids.is_empty() || ids.contains(&found.snapshot_id.as_str()));
+        Ok(chosen.filter(|_| is_ours).map(SnapshotItem::of).collect())
+    })?;
+    let (snapshots, next_token) = page.cut(filters.keep(items, FILTERS, |snapshot| snapshot.tag_set.as_slice())?);
+    call.answer(&Described { snapshot_set: snapshots.into_iter().collect(), next_token })
+}
+
+pub(super) fn delete(call: &Call<'_>) -> Answer {
+    let id = call.form.required("SnapshotId")?;
+    let image_id = call.cloud.store.read(|state| unused(state, id))?;
+    call.ready()?;
+    call.cloud.store.change(|state| {
+        unused(state, id)?;
+        state.snapshots.remove(id);
+        Ok(())
+    })?;
+    match fs_err::remove_file(call.cloud.layout.image_disk(&image_id)) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Fault::internal(error.to_string())),
+        _ => call.answer_true(),
+    }
+}
+
+/// The AMI whose disk a snapshot is, if neither that AMI nor an instance needs the disk any more.
+fn unused(state: &State, id: &str) -> Result<String, Fault> {
+    let snapshot = find(state, id)?;
+    let in_use = |by: &str| {
+        let message = format!("The snapshot {id} is currently in use by {by}");
+        Err(Fault::client("InvalidSnapshot.InUse", message))
+    };
+    if let Some(image) = state.images.values().find(|image| image.snapshot_id == id) {
+        return in_use(&image.image_id);
+    }
+    let mut live = state.instances.values().filter(|instance| instance.state != InstanceState::Terminated);
+    if let Some(instance) = live.find(|instance| instance.image_id == snapshot.image_id) {
+        return in_use(&instance.instance_id);
+    }
+    Ok(snapshot.image_id.clone())
+}
+
+fn find<'a>(state: &'a State, id: &str) -> Result<&'a Snapshot, Fault> {
+    state.snapshots.get(id).ok_or_else(|| {
+        if is_id(id, "snap-") {
+            Fault::client("InvalidSnapshot.NotFound", format!("The snapshot '{id}' does not exist."))
+        } else {
+            Fault::client("InvalidSnapshotID.Malformed", format!("Value ({id}) for parameter snapshotId is invalid."))
+        }
+    })
+}

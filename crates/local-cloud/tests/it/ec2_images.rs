@@ -1,0 +1,133 @@
+//! Images and their snapshots.
+
+use crate::support::{Sandbox, baked, launched};
+
+#[tokio::test]
+async fn a_baked_image_is_described_as_aws_would() {
+    let cloud = Sandbox::with_state(baked).await;
+    insta::assert_snapshot!(cloud.operator().ec2("DescribeImages", "Owner.1=self").await.shown());
+    insta::assert_snapshot!(cloud.operator().ec2("DescribeSnapshots", "OwnerId.1=self&Owner.1=self").await.code(), @"UnknownParameter");
+    insta::assert_snapshot!(cloud.operator().ec2("DescribeSnapshots", "Owner.1=self").await.shown());
+}
+
+#[tokio::test]
+async fn images_are_found_by_owner_name_tag_and_state() {
+    let cloud = Sandbox::with_state(baked).await;
+    let found = |parameters: &'static str| {
+        let client = cloud.operator();
+        async move {
+            let answer = client.ec2("DescribeImages", parameters).await;
+            assert_eq!(answer.status, 200, "{}", answer.text());
+            answer.text().matches("<imageId>").count()
+        }
+    };
+    assert_eq!(found("").await, 2);
+    assert_eq!(found("Owner.1=amazon").await, 1);
+    assert_eq!(found("Owner.1=000000000000").await, 1);
+    assert_eq!(found("Filter.1.Name=name&Filter.1.Value.1=veris-chat/*").await, 1);
+    assert_eq!(found("Filter.1.Name=name&Filter.1.Value.1=other&Filter.1.Value.2=veris-chat/1.?.0").await, 1);
+    assert_eq!(found("Filter.1.Name=tag:veris:version&Filter.1.Value.1=1.2.0").await, 1);
+    assert_eq!(found("Filter.1.Name=tag:veris:version&Filter.1.Value.1=9").await, 0);
+    assert_eq!(found("Filter.1.Name=tag-key&Filter.1.Value.1=veris:service").await, 1);
+    assert_eq!(
+        found("Filter.1.Name=tag-key&Filter.1.Value.1=veris:*&Filter.2.Name=state&Filter.2.Value.1=pending").await,
+        0
+    );
+    assert_eq!(found("ImageId.1=ami-0a0a0a0a0a0a0a0a0&Owner.1=amazon").await, 0);
+}
+
+#[tokio::test]
+async fn what_does_not_exist_is_said_in_awss_words() {
+    let cloud = Sandbox::with_state(baked).await;
+    let client = cloud.operator();
+    insta::assert_snapshot!(client.ec2("DescribeImages", "ImageId.1=ami-0123456789abcdef0").await.shown(), @r#"
+    400
+    <?xml version="1.0" encoding="UTF-8"?>
+    <Response>
+    <Errors>
+    <Error>
+    <Code>InvalidAMIID.NotFound</Code>
+    <Message>The image id '[ami-0123456789abcdef0]' does not exist</Message>
+    </Error>
+    </Errors>
+    <RequestID>…</RequestID>
+    </Response>
+    "#);
+    insta::assert_snapshot!(client.ec2("DescribeImages", "Filter.1.Name=colour&Filter.1.Value.1=red").await.shown(), @r#"
+    400
+    <?xml version="1.0" encoding="UTF-8"?>
+    <Response>
+    <Errors>
+    <Error>
+    <Code>InvalidParameterValue</Code>
+    <Message>The filter 'colour' is invalid</Message>
+    </Error>
+    </Errors>
+    <RequestID>…</RequestID>
+    </Response>
+    "#);
+    insta::assert_snapshot!(client.ec2("PurchaseEverything", "").await.shown(), @r#"
+    400
+    <?xml version="1.0" encoding="UTF-8"?>
+    <Response>
+    <Errors>
+    <Error>
+    <Code>InvalidAction</Code>
+    <Message>The action PurchaseEverything is not valid for this web service.</Message>
+    </Error>
+    </Errors>
+    <RequestID>…</RequestID>
+    </Response>
+    "#);
+    assert_eq!(client.ec2("DescribeImages", "ImageId.1=nonsense").await.code(), "InvalidAMIID.Malformed");
+    assert_eq!(client.form("ec2", "Version=2016-11-15").await.code(), "MissingAction");
+    assert_eq!(client.ec2("DeleteSnapshot", "SnapshotId.1=x").await.code(), "MissingParameter");
+}
+
+#[tokio::test]
+async fn a_dry_run_changes_nothing() {
+    let cloud = Sandbox::with_state(baked).await;
+    let client = cloud.operator();
+    let dry = client.ec2("DeregisterImage", "ImageId=ami-0a0a0a0a0a0a0a0a0&DryRun=true").await;
+    assert_eq!((dry.status, dry.code().as_str()), (412, "DryRunOperation"));
+    assert_eq!(client.ec2("DescribeImages", "ImageId.1=ami-0a0a0a0a0a0a0a0a0").await.status, 200);
+}
+
+#[tokio::test]
+async fn the_parent_image_cannot_be_deregistered() {
+    let cloud = Sandbox::start().await;
+    let answer = cloud.operator().ec2("DeregisterImage", "ImageId=ami-00112233445566778").await;
+    assert_eq!((answer.status, answer.code().as_str()), (403, "AuthFailure"));
+}
+
+#[tokio::test]
+async fn a_snapshot_is_kept_while_an_image_or_an_instance_needs_it() {
+    let cloud = Sandbox::with_state(launched).await;
+    let answer = cloud.operator().ec2("DeleteSnapshot", "SnapshotId=snap-0b0b0b0b0b0b0b0b0").await;
+    insta::assert_snapshot!(answer.element("Message").unwrap(), @"The snapshot snap-0b0b0b0b0b0b0b0b0 is currently in use by ami-0a0a0a0a0a0a0a0a0");
+
+    let cloud = Sandbox::with_state(|state| {
+        launched(state);
+        state.images.clear();
+    })
+    .await;
+    let answer = cloud.operator().ec2("DeleteSnapshot", "SnapshotId=snap-0b0b0b0b0b0b0b0b0").await;
+    insta::assert_snapshot!(answer.element("Message").unwrap(), @"The snapshot snap-0b0b0b0b0b0b0b0b0 is currently in use by i-0c0c0c0c0c0c0c0c0");
+}
+
+#[tokio::test]
+async fn an_orphaned_snapshot_is_deleted_with_its_disk() {
+    let cloud = Sandbox::with_state(|state| {
+        baked(state);
+        state.images.clear();
+    })
+    .await;
+    let disk = cloud.layout.image_disk("ami-0a0a0a0a0a0a0a0a0");
+    fs_err::create_dir_all(disk.parent().unwrap()).unwrap();
+    fs_err::write(&disk, "disk").unwrap();
+    let client = cloud.operator();
+    assert_eq!(client.ec2("DeleteSnapshot", "SnapshotId=snap-0b0b0b0b0b0b0b0b0").await.status, 200);
+    assert!(!disk.exists());
+    let again = client.ec2("DeleteSnapshot", "SnapshotId=snap-0b0b0b0b0b0b0b0b0").await;
+    assert_eq!(again.code(), "InvalidSnapshot.NotFound");
+}

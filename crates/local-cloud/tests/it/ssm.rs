@@ -1,0 +1,128 @@
+//! Parameters.
+
+use serde_json::json;
+
+use crate::support::{Answer, Client, Sandbox, baked};
+
+/// The answer with its times blotted out.
+fn shown(answer: &Answer) -> String {
+    let mut value: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
+    blot(&mut value);
+    format!("{} {}", answer.status, serde_json::to_string_pretty(&value).unwrap())
+}
+
+fn blot(value: &mut serde_json::Value) {
+    if let Some(time) = value.get_mut("LastModifiedDate") {
+        assert!(time.as_f64().unwrap() > 1.7e9, "{time}");
+        *time = json!("…");
+    }
+    match value {
+        serde_json::Value::Object(members) => members.values_mut().for_each(blot),
+        serde_json::Value::Array(items) => items.iter_mut().for_each(blot),
+        _ => {}
+    }
+}
+
+#[tokio::test]
+async fn the_newest_amazon_linux_is_found_by_its_public_parameter() {
+    let cloud = Sandbox::start().await;
+    let name = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64";
+    let found = cloud.operator().ssm("GetParameter", json!({"Name": name})).await;
+    insta::assert_snapshot!(shown(&found), @r#"
+    200 {
+      "Parameter": {
+        "ARN": "arn:aws:ssm:ap-southeast-2:000000000000:parameter/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64",
+        "DataType": "aws:ec2:image",
+        "LastModifiedDate": "…",
+        "Name": "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64",
+        "Type": "String",
+        "Value": "ami-00112233445566778",
+        "Version": 1
+      }
+    }
+    "#);
+    let images = cloud.operator().ec2("DescribeImages", "ImageId.1=ami-00112233445566778").await;
+    assert_eq!(images.element("name").as_deref(), Some("local-cloud-parent-001122334455"));
+}
+
+#[tokio::test]
+async fn a_parameter_gets_versions_when_it_is_overwritten() {
+    let cloud = Sandbox::with_state(baked).await;
+    let client = cloud.operator();
+    let put = |value: &str, overwrite: bool| {
+        let input = json!({"Name": "/veris/ami", "Value": value, "Type": "String", "Overwrite": overwrite});
+        let client = cloud.operator();
+        async move { client.ssm("PutParameter", input).await }
+    };
+    assert_eq!(put("ami-1", false).await.text(), r#"{"Tier":"Standard","Version":1}"#);
+    assert_eq!(put("ami-2", false).await.code(), "ParameterAlreadyExists");
+    assert_eq!(put("ami-2", true).await.text(), r#"{"Tier":"Standard","Version":2}"#);
+
+    let newest = client.ssm("GetParameter", json!({"Name": "/veris/ami", "WithDecryption": true})).await;
+    insta::assert_snapshot!(shown(&newest), @r#"
+    200 {
+      "Parameter": {
+        "ARN": "arn:aws:ssm:ap-southeast-2:000000000000:parameter/veris/ami",
+        "DataType": "text",
+        "LastModifiedDate": "…",
+        "Name": "/veris/ami",
+        "Type": "String",
+        "Value": "ami-2",
+        "Version": 2
+      }
+    }
+    "#);
+    let first = client.ssm("GetParameters", json!({"Names": ["/veris/ami:1", "/veris/ami:7", "/absent"]})).await;
+    insta::assert_snapshot!(shown(&first), @r#"
+    200 {
+      "InvalidParameters": [
+        "/veris/ami:7",
+        "/absent"
+      ],
+      "Parameters": [
+        {
+          "ARN": "arn:aws:ssm:ap-southeast-2:000000000000:parameter/veris/ami",
+          "DataType": "text",
+          "LastModifiedDate": "…",
+          "Name": "/veris/ami",
+          "Selector": ":1",
+          "Type": "String",
+          "Value": "ami-1",
+          "Version": 1
+        }
+      ]
+    }
+    "#);
+    let by_path = client.ssm("GetParametersByPath", json!({"Path": "/veris"})).await;
+    assert_eq!(names(&by_path), ["/veris/ami"]);
+    let filter = json!([{"Key": "Name", "Option": "BeginsWith", "Values": ["/veris"]}]);
+    let described = client.ssm("DescribeParameters", json!({"ParameterFilters": filter})).await;
+    assert_eq!(names(&described), ["/veris/ami"]);
+
+    assert_eq!(client.ssm("DeleteParameter", json!({"Name": "/veris/ami"})).await.text(), "{}");
+    assert_eq!(client.ssm("DeleteParameter", json!({"Name": "/veris/ami"})).await.code(), "ParameterNotFound");
+    assert_eq!(client.ssm("GetParameter", json!({"Name": "/veris/ami"})).await.code(), "ParameterNotFound");
+}
+
+fn names(answer: &Answer) -> Vec<String> {
+    let value: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
+    value["Parameters"].as_array().unwrap().iter().map(|found| found["Name"].as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn what_cannot_be_written_is_refused() {
+    let cloud = Sandbox::with_state(baked).await;
+    let client: &Client = &cloud.operator();
+    let refused = |input: serde_json::Value| async move { client.ssm("PutParameter", input).await.code() };
+    assert_eq!(refused(json!({"Name": "/aws/mine", "Value": "x", "Type": "String"})).await, "AccessDeniedException");
+    assert_eq!(refused(json!({"Name": "no spaces", "Value": "x", "Type": "String"})).await, "ValidationException");
+    assert_eq!(refused(json!({"Name": "/a", "Value": "x"})).await, "ValidationException");
+    assert_eq!(refused(json!({"Name": "/a", "Value": "x", "Type": "Blob"})).await, "UnsupportedParameterType");
+    assert_eq!(
+        refused(json!({"Name": "/a", "Value": "x", "Type": "String", "Policies": "[]"})).await,
+        "ValidationException"
+    );
+    let image = json!({"Name": "/a", "Value": "ami-0", "Type": "String", "DataType": "aws:ec2:image"});
+    assert_eq!(refused(image).await, "ValidationException");
+    assert_eq!(client.ssm("SendCommand", json!({})).await.code(), "UnknownOperationException");
+}
