@@ -53,9 +53,9 @@ impl Component {
 
 /// Reads the document as a build instance will, so that a mistake is found before anything is paid for.
 fn declared_parameters(shown: &str, text: &str) -> Result<Vec<String>, Failure> {
-    let document = veris_toe::document::parse(text, shown).map_err(|error| {
-        let place = "lines are counted in the rendered document, where the template's own lines are gone";
-        let hint = error.cure().map_or_else(|| place.to_owned(), |cure| format!("{cure} ({place})"));
+    // Lines are counted where the template's own lines are gone.
+    let document = veris_toe::document::parse(text, &format!("{shown} (rendered)")).map_err(|error| {
+        let hint = error.cure().unwrap_or_else(|| "correct the document".to_owned());
         user(format!("component {error}")).hint(hint)
     })?;
     let is_unset = |parameter: &&Parameter| parameter.default.is_none() && !PASSED.contains(&parameter.name.as_str());
