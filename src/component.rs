@@ -1,7 +1,8 @@
 //! A component: an AWSTOE document of the project, rendered and checked before anything is created in a cloud.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+
+use veris_toe::document::Parameter;
 
 use crate::error::{Failure, user};
 use crate::recipe::ServiceName;
@@ -50,36 +51,18 @@ impl Component {
     }
 }
 
-/// The part of a document that matters here.
-#[derive(serde::Deserialize)]
-struct Document {
-    #[serde(rename = "schemaVersion")]
-    schema_version: serde_yaml::Value,
-    #[serde(default)]
-    parameters: Vec<BTreeMap<String, Parameter>>,
-}
-
-#[derive(serde::Deserialize)]
-struct Parameter {
-    default: Option<serde_yaml::Value>,
-}
-
+/// Reads the document as a build instance will, so that a mistake is found before anything is paid for.
 fn declared_parameters(shown: &str, text: &str) -> Result<Vec<String>, Failure> {
-    let document: Document = serde_yaml::from_str(text).map_err(|error| {
-        user(format!("component `{shown}` is no AWSTOE document: {error}"))
-            .hint("the line is counted in the rendered document, where blocks of the template are gone")
+    // Lines are counted where the template's own lines are gone.
+    let document = veris_toe::document::parse(text, &format!("{shown} (rendered)")).map_err(|error| {
+        let hint = error.cure().unwrap_or_else(|| "correct the document".to_owned());
+        user(format!("component {error}")).hint(hint)
     })?;
-    if document.schema_version.as_f64() != Some(1.0) && document.schema_version.as_str() != Some("1.0") {
-        return Err(
-            user(format!("component `{shown}` has an unknown schemaVersion")).hint("write `schemaVersion: 1.0`")
-        );
-    }
-    let parameters: BTreeMap<_, _> = document.parameters.into_iter().flatten().collect();
-    let is_unset =
-        |(name, parameter): &(&String, &Parameter)| parameter.default.is_none() && !PASSED.contains(&name.as_str());
-    if let Some((name, _)) = parameters.iter().find(is_unset) {
+    let is_unset = |parameter: &&Parameter| parameter.default.is_none() && !PASSED.contains(&parameter.name.as_str());
+    if let Some(parameter) = document.parameters.iter().find(is_unset) {
+        let name = &parameter.name;
         return Err(user(format!("component `{shown}` declares the parameter `{name}` without a default"))
             .hint(format!("give it one; only {} are passed by the bake", PASSED.join(", "))));
     }
-    Ok(parameters.into_keys().collect())
+    Ok(document.parameters.into_iter().map(|parameter| parameter.name).collect())
 }

@@ -88,8 +88,7 @@ pub struct Volume {
 }
 
 /// The EBS volume types that can hold a root volume of an instance today.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum VolumeKind {
     /// General purpose, third generation.
     Gp3,

@@ -11,6 +11,7 @@ use crate::images::BakedImage;
 
 /// The result of a bake.
 #[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Baked {
     /// Name of the service.
     pub service: String,

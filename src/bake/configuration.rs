@@ -7,9 +7,8 @@ use aws_sdk_imagebuilder::types::{
 
 use super::create::Creator;
 use super::remove::is_not_found;
-use super::undo::Created;
+use super::undo::Kind;
 use crate::aws;
-use crate::error::cloud;
 use crate::tags;
 
 /// The environment's infrastructure configuration, created or brought up to date. Returns its ARN.
@@ -51,9 +50,9 @@ fn metadata_options() -> InstanceMetadataOptions {
 }
 
 async fn create_infrastructure(creator: &mut Creator<'_>, arn: String) -> Result<String> {
-    creator.about_to_create(Created::Infrastructure { arn: arn.clone() }).await?;
+    creator.about_to_create(Kind::Infrastructure.named(&arn)).await?;
     let environment = &creator.context.environment;
-    let answer = creator
+    let result = creator
         .context
         .clients
         .image_builder
@@ -68,9 +67,8 @@ async fn create_infrastructure(creator: &mut Creator<'_>, arn: String) -> Result
         .tags(tags::SERVICE, creator.names.recipe())
         .client_token(creator.token("infrastructure"))
         .send()
-        .await
-        .map_err(|error| aws::describe(&format!("create {arn}"), &error))?;
-    Ok(answer.infrastructure_configuration_arn().map_or(arn, str::to_owned))
+        .await;
+    creator.settle(&arn, result, |answer| answer.infrastructure_configuration_arn)
 }
 
 async fn update_infrastructure(creator: &Creator<'_>, arn: &str) -> Result<()> {
@@ -98,7 +96,7 @@ async fn update_infrastructure(creator: &Creator<'_>, arn: &str) -> Result<()> {
 /// The version's distribution configuration. Remains of an earlier one were removed before. Returns its ARN.
 pub(super) async fn distribution(creator: &mut Creator<'_>) -> Result<String> {
     let arn = creator.names.distribution_arn();
-    creator.about_to_create(Created::Distribution { arn: arn.clone() }).await?;
+    creator.about_to_create(Kind::Distribution.named(&arn)).await?;
     let plan = creator.plan;
     let ami = AmiDistributionConfiguration::builder()
         .name(format!("{}-{}-{{{{ imagebuilder:buildDate }}}}", plan.service, plan.version))
@@ -107,7 +105,7 @@ pub(super) async fn distribution(creator: &mut Creator<'_>) -> Result<String> {
         .build();
     let region = &creator.context.environment.region;
     let distribution = Distribution::builder().region(region).ami_distribution_configuration(ami).build()?;
-    let answer = creator
+    let result = creator
         .context
         .clients
         .image_builder
@@ -117,8 +115,6 @@ pub(super) async fn distribution(creator: &mut Creator<'_>) -> Result<String> {
         .set_tags(Some(plan.tags()))
         .client_token(creator.token("distribution"))
         .send()
-        .await
-        .map_err(|error| aws::describe(&format!("create {arn}"), &error))?;
-    let arn = answer.distribution_configuration_arn();
-    Ok(arn.ok_or_else(|| cloud("CreateDistributionConfiguration answered without an ARN"))?.to_owned())
+        .await;
+    creator.settle(&arn, result, |answer| answer.distribution_configuration_arn)
 }

@@ -1,6 +1,7 @@
 //! Creates the components, the recipe and the two configurations of a version, and starts its image.
 
 use anyhow::Result;
+use aws_sdk_imagebuilder::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_imagebuilder::types::{
     ComponentConfiguration, ComponentParameter, EbsInstanceBlockDeviceSpecification, EbsVolumeType,
     ImageTestsConfiguration, InstanceBlockDeviceMapping, Platform,
@@ -9,7 +10,7 @@ use aws_sdk_imagebuilder::types::{
 use super::configuration;
 use super::names::{Names, Tokens};
 use super::plan::Plan;
-use super::undo::{Created, Undo};
+use super::undo::{Created, Kind, Undo};
 use crate::aws;
 use crate::component::Component;
 use crate::context::Context;
@@ -62,14 +63,40 @@ impl Creator<'_> {
         tokio::time::timeout(std::time::Duration::ZERO, stopped).await.unwrap_or(Ok(()))
     }
 
+    /// Sets the note right once the call has ended, and returns the ARN of what it made.
+    pub(super) fn settle<T, E>(
+        &mut self,
+        arn: &str,
+        result: Result<T, SdkError<E>>,
+        exact: impl FnOnce(T) -> Option<String>,
+    ) -> Result<String>
+    where
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    {
+        match result {
+            Ok(answer) => {
+                let exact = exact(answer).unwrap_or_else(|| arn.to_owned());
+                self.undo.was_created_as(&exact);
+                Ok(exact)
+            }
+            Err(error) if error.code() == Some("ResourceAlreadyExistsException") => {
+                self.undo.was_there();
+                Err(cloud(format!("{arn} was created by another bake a moment ago"))
+                    .hint("run the same command again: it follows the other bake")
+                    .into())
+            }
+            Err(error) => Err(aws::describe(&format!("create {arn}"), &error).into()),
+        }
+    }
+
     pub(super) fn token(&self, resource: &str) -> String {
         self.tokens.of(resource)
     }
 
     async fn component(&mut self, component: &Component) -> Result<ComponentConfiguration> {
-        let version_arn = self.names.component_arn(&component.name);
-        self.about_to_create(Created::Component { version_arn }).await?;
-        let answer = self
+        let arn = self.names.component_arn(&component.name);
+        self.about_to_create(Kind::Component.named(&arn)).await?;
+        let result = self
             .context
             .clients
             .image_builder
@@ -81,10 +108,8 @@ impl Creator<'_> {
             .set_tags(Some(self.plan.tags()))
             .client_token(self.token(&component.name))
             .send()
-            .await
-            .map_err(|error| aws::describe(&format!("create component `{}`", component.path.display()), &error))?;
-        let arn =
-            answer.component_build_version_arn().ok_or_else(|| cloud("CreateComponent answered without an ARN"))?;
+            .await;
+        let arn = self.settle(&arn, result, |answer| answer.component_build_version_arn)?;
         let parameters = component.parameters.iter().filter_map(|name| self.parameter(name));
         let parameters = parameters.collect::<Result<Vec<_>>>()?;
         let parameters = (!parameters.is_empty()).then_some(parameters);
@@ -102,7 +127,8 @@ impl Creator<'_> {
     }
 
     async fn recipe(&mut self, components: Vec<ComponentConfiguration>) -> Result<String> {
-        self.about_to_create(Created::Recipe { arn: self.names.recipe_arn() }).await?;
+        let arn = self.names.recipe_arn();
+        self.about_to_create(Kind::Recipe.named(&arn)).await?;
         let volume = &self.context.recipe.volume;
         let size = i32::try_from(volume.size_gib)?;
         let ebs = EbsInstanceBlockDeviceSpecification::builder()
@@ -110,7 +136,7 @@ impl Creator<'_> {
             .volume_type(EbsVolumeType::from(volume.kind.as_str()))
             .delete_on_termination(true)
             .build();
-        let answer = self
+        let result = self
             .context
             .clients
             .image_builder
@@ -125,15 +151,14 @@ impl Creator<'_> {
             .set_tags(Some(self.plan.tags()))
             .client_token(self.token("recipe"))
             .send()
-            .await
-            .map_err(|error| aws::describe(&format!("create recipe {}", self.names.recipe_arn()), &error))?;
-        let arn = answer.image_recipe_arn().ok_or_else(|| cloud("CreateImageRecipe answered without an ARN"))?;
-        Ok(arn.to_owned())
+            .await;
+        self.settle(&arn, result, |answer| answer.image_recipe_arn)
     }
 
     async fn start(&mut self, recipe: String, infrastructure: String, distribution: String) -> Result<String> {
-        self.about_to_create(Created::Image { version_arn: self.names.image_arn() }).await?;
-        let answer = self
+        let arn = self.names.image_arn();
+        self.about_to_create(Kind::Image.named(&arn)).await?;
+        let result = self
             .context
             .clients
             .image_builder
@@ -147,10 +172,8 @@ impl Creator<'_> {
             .set_tags(Some(self.plan.tags()))
             .client_token(self.token("image"))
             .send()
-            .await
-            .map_err(|error| aws::describe(&format!("start image {}", self.names.image_arn()), &error))?;
-        let arn = answer.image_build_version_arn().ok_or_else(|| cloud("CreateImage answered without an ARN"))?;
-        Ok(arn.to_owned())
+            .await;
+        self.settle(&arn, result, |answer| answer.image_build_version_arn)
     }
 }
 

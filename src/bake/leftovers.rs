@@ -6,7 +6,7 @@ use aws_sdk_imagebuilder::types::{ImageStatus, ImageSummary};
 use super::names::Names;
 use super::plan::Plan;
 use super::remove::{self, is_not_found, is_under_way};
-use super::undo::Created;
+use super::undo::{Created, Kind};
 use crate::aws;
 use crate::context::Context;
 use crate::error::{Failure, user};
@@ -41,18 +41,18 @@ pub(super) async fn find(context: &Context, names: &Names, plan: &Plan) -> Resul
     let mut remains = components(context, names, plan).await?;
     let client = &context.clients.image_builder;
     match client.get_image_recipe().image_recipe_arn(names.recipe_arn()).send().await {
-        Ok(_) => remains.push(Created::Recipe { arn: names.recipe_arn() }),
+        Ok(_) => remains.push(Kind::Recipe.named(names.recipe_arn())),
         Err(error) if is_not_found(&error) => {}
         Err(error) => return Err(aws::describe(&format!("look at {}", names.recipe_arn()), &error).into()),
     }
     let arn = names.distribution_arn();
     match client.get_distribution_configuration().distribution_configuration_arn(&arn).send().await {
-        Ok(_) => remains.push(Created::Distribution { arn }),
+        Ok(_) => remains.push(Kind::Distribution.named(arn)),
         Err(error) if is_not_found(&error) => {}
         Err(error) => return Err(aws::describe(&format!("look at {arn}"), &error).into()),
     }
     if !builds.is_empty() {
-        remains.push(Created::Image { version_arn: names.image_arn() });
+        remains.push(Kind::Image.named(names.image_arn()));
     }
     Ok(if remains.is_empty() { Found::Nothing } else { Found::Remains(remains) })
 }
@@ -62,7 +62,7 @@ async fn components(context: &Context, names: &Names, plan: &Plan) -> Result<Vec
     for component in &plan.components {
         let version_arn = names.component_arn(&component.name);
         if !remove::component_builds(context, &version_arn).await?.is_empty() {
-            found.push(Created::Component { version_arn });
+            found.push(Kind::Component.named(version_arn));
         }
     }
     Ok(found)
@@ -72,7 +72,7 @@ async fn components(context: &Context, names: &Names, plan: &Plan) -> Result<Vec
 pub(super) async fn clear(context: &Context, remains: Vec<Created>) -> Result<()> {
     let mut stage = context.printer.stage("remove what an earlier bake left behind");
     for created in remains.iter().rev() {
-        stage.update(created.to_string());
+        stage.update(&created.name);
         remove::created(context, created).await?;
     }
     stage.done("");

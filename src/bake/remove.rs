@@ -7,7 +7,7 @@ use aws_sdk_ec2::types::Filter;
 use aws_sdk_imagebuilder::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_imagebuilder::types::{ImageStatus, ImageSummary};
 
-use super::undo::Created;
+use super::undo::{Created, Kind};
 use crate::aws;
 use crate::context::Context;
 use crate::environment::Target;
@@ -30,31 +30,40 @@ where
 }
 
 /// Removes one thing.
-pub(super) async fn created(context: &Context, created: &Created) -> Result<()> {
+pub(super) async fn created(context: &Context, Created { kind, name }: &Created) -> Result<()> {
     let client = &context.clients.image_builder;
-    match created {
-        Created::Object { bucket, key } => {
-            let result = context.clients.s3.delete_object().bucket(bucket).key(key).send().await;
-            result.map(drop).map_err(|error| aws::describe(&format!("delete {created}"), &error).into())
+    match kind {
+        Kind::Object => object(context, name).await,
+        Kind::Component => component(context, name).await,
+        Kind::Recipe => gone(client.delete_image_recipe().image_recipe_arn(name).send().await, name),
+        Kind::Infrastructure => {
+            gone(client.delete_infrastructure_configuration().infrastructure_configuration_arn(name).send().await, name)
         }
-        Created::Component { version_arn } => component(context, version_arn).await,
-        Created::Recipe { arn } => gone(client.delete_image_recipe().image_recipe_arn(arn).send().await, arn),
-        Created::Infrastructure { arn } => {
-            gone(client.delete_infrastructure_configuration().infrastructure_configuration_arn(arn).send().await, arn)
+        Kind::Distribution => {
+            gone(client.delete_distribution_configuration().distribution_configuration_arn(name).send().await, name)
         }
-        Created::Distribution { arn } => {
-            gone(client.delete_distribution_configuration().distribution_configuration_arn(arn).send().await, arn)
-        }
-        Created::Image { version_arn } => image(context, version_arn).await,
+        Kind::Image => image(context, name).await,
     }
 }
 
-async fn component(context: &Context, version_arn: &str) -> Result<()> {
-    for build in component_builds(context, version_arn).await? {
+async fn object(context: &Context, uri: &str) -> Result<()> {
+    let (bucket, key) = uri.trim_start_matches("s3://").split_once('/').unwrap_or_default();
+    let result = context.clients.s3.delete_object().bucket(bucket).key(key).send().await;
+    result.map(drop).map_err(|error| aws::describe(&format!("delete {uri}"), &error).into())
+}
+
+async fn component(context: &Context, arn: &str) -> Result<()> {
+    let builds = if is_build(arn) { vec![arn.to_owned()] } else { component_builds(context, arn).await? };
+    for build in builds {
         let delete = context.clients.image_builder.delete_component().component_build_version_arn(&build);
         gone(delete.send().await, &build)?;
     }
     Ok(())
+}
+
+/// Whether the ARN ends in a build number: `…:image/veris-chat/1.0.0/1`.
+fn is_build(arn: &str) -> bool {
+    arn.rsplit(':').next().is_some_and(|resource| resource.split('/').count() == 4)
 }
 
 /// The builds of a component's version, as ARNs.
@@ -86,14 +95,18 @@ pub(super) fn is_under_way(status: Option<&ImageStatus>) -> bool {
 }
 
 /// Cancels what is under way, deregisters the AMIs, then deletes the images: Image Builder would leave the AMIs behind.
-async fn image(context: &Context, version_arn: &str) -> Result<()> {
-    for build in image_builds(context, version_arn).await? {
-        let Some(arn) = build.arn() else { continue };
-        if is_under_way(build.state().and_then(|state| state.status())) {
-            cancel(context, arn).await?;
+async fn image(context: &Context, arn: &str) -> Result<()> {
+    let builds = if is_build(arn) {
+        vec![arn.to_owned()]
+    } else {
+        image_builds(context, arn).await?.into_iter().filter_map(|build| build.arn).collect()
+    };
+    for build in &builds {
+        if is_under_way(status(context, build).await?.as_ref()) {
+            cancel(context, build).await?;
         }
-        deregister_amis(context, arn).await?;
-        gone(context.clients.image_builder.delete_image().image_build_version_arn(arn).send().await, arn)?;
+        deregister_amis(context, build).await?;
+        gone(context.clients.image_builder.delete_image().image_build_version_arn(build).send().await, build)?;
     }
     Ok(())
 }

@@ -1,25 +1,38 @@
 //! What a bake has created so far, and taking it back.
 
-use std::fmt;
-
 use super::remove;
 use crate::context::Context;
 
 /// Something that a bake may have created. "May": it is noted before the call that creates it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Created {
-    /// An object that the bucket did not have.
-    Object { bucket: String, key: String },
-    /// Every build of this version of a component.
-    Component { version_arn: String },
+pub(super) struct Created {
+    pub kind: Kind,
+    /// Its ARN, or the URI of an object. An ARN of a version means all builds of the version.
+    pub name: String,
+}
+
+/// What kind of thing it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// An object in the bucket.
+    Object,
+    /// A component.
+    Component,
     /// A recipe.
-    Recipe { arn: String },
+    Recipe,
     /// An infrastructure configuration.
-    Infrastructure { arn: String },
+    Infrastructure,
     /// A distribution configuration.
-    Distribution { arn: String },
-    /// Every build of this version of the image, and the AMIs they made.
-    Image { version_arn: String },
+    Distribution,
+    /// An image, and the AMIs it made.
+    Image,
+}
+
+impl Kind {
+    /// The thing of this kind that has this name.
+    pub(super) fn named(self, name: impl Into<String>) -> Created {
+        Created { kind: self, name: name.into() }
+    }
 }
 
 /// The list of things to take back if the bake fails.
@@ -34,6 +47,18 @@ impl Undo {
         self.created.push(created);
     }
 
+    /// The last thing was created, and this is what the cloud calls it.
+    pub(super) fn was_created_as(&mut self, name: &str) {
+        if let Some(last) = self.created.last_mut() {
+            name.clone_into(&mut last.name);
+        }
+    }
+
+    /// The last thing was not created, because it is there already. It belongs to somebody else.
+    pub(super) fn was_there(&mut self) {
+        self.created.pop();
+    }
+
     /// Takes everything back, the last thing first, and returns `error`, the reason for it.
     ///
     /// What cannot be removed is named; the next bake of the version removes it too.
@@ -44,9 +69,9 @@ impl Undo {
         let mut stage = context.printer.stage("take back what was created");
         let mut left = Vec::new();
         for created in self.created.iter().rev() {
-            stage.update(format!("{created}"));
+            stage.update(&created.name);
             if let Err(problem) = remove::created(context, created).await {
-                left.push(format!("left behind: {created}: {problem:#}"));
+                left.push(format!("left behind: {}: {problem:#}", created.name));
             }
         }
         if left.is_empty() {
@@ -56,15 +81,5 @@ impl Undo {
             left.iter().for_each(|line| context.printer.talk(line));
         }
         error
-    }
-}
-
-impl fmt::Display for Created {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Object { bucket, key } => write!(f, "s3://{bucket}/{key}"),
-            Self::Component { version_arn } | Self::Image { version_arn } => f.write_str(version_arn),
-            Self::Recipe { arn } | Self::Infrastructure { arn } | Self::Distribution { arn } => f.write_str(arn),
-        }
     }
 }

@@ -6,7 +6,7 @@ use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
 
 use super::plan::{Artifact, Plan};
-use super::undo::{Created, Undo};
+use super::undo::{Kind, Undo};
 use crate::aws;
 use crate::context::Context;
 use crate::environment::Target;
@@ -21,7 +21,7 @@ pub(super) async fn all(context: &Context, plan: &Plan, undo: &mut Undo) -> Resu
     for artifact in &plan.artifacts {
         if !exists(context, artifact).await? {
             stage.update(&artifact.key);
-            undo.will_create(Created::Object { bucket: bucket.clone(), key: artifact.key.clone() });
+            undo.will_create(Kind::Object.named(format!("s3://{bucket}/{}", artifact.key)));
             put(context, artifact).await?;
             uploaded += 1;
         }

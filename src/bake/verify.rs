@@ -32,7 +32,11 @@ async fn look(context: &Context, plan: &Plan, image_id: &str) -> Result<Seen<()>
     // A filter and not an id: an image that is not visible yet is then an empty list instead of an error.
     let filter = aws_sdk_ec2::types::Filter::builder().name("image-id").values(image_id).build();
     let answer = context.clients.ec2.describe_images().owners("self").filters(filter).send().await;
-    let answer = answer.map_err(|error| aws::describe(&format!("look at {image_id}"), &error))?;
+    let answer = match answer {
+        Ok(answer) => answer,
+        // The image is made. A hiccup now must not cost it.
+        Err(error) => return Ok(Seen::NotYet(aws::describe(&format!("look at {image_id}"), &error).to_string())),
+    };
     let Some(image) = answer.images().first() else { return Ok(Seen::NotYet("EC2 does not show it".to_owned())) };
     match image.state() {
         Some(ImageState::Available) => {}

@@ -67,11 +67,15 @@ impl From<RecipeError> for Failure {
 impl File<'_> {
     /// An error that the YAML reader found, which knows where it is.
     pub(super) fn unreadable(&self, error: &serde_yaml::Error) -> RecipeError {
-        let mut place = self.shown.clone();
-        let mut message = error.to_string();
+        let (mut place, mut message) = (self.shown.clone(), error.to_string());
         if let Some(at) = error.location() {
-            place = format!("{place}:{}:{}", at.line(), at.column());
             message = message.replace(&format!(" at line {} column {}", at.line(), at.column()), "");
+            // For a repeated key the reader points at the map that holds it.
+            let repeated = message.split_once("duplicate field `").and_then(|(_, rest)| rest.strip_suffix('`'));
+            place = match repeated.and_then(|key| last_line_of(self.text, key)) {
+                Some(line) => format!("{place}:{line}"),
+                None => format!("{place}:{}:{}", at.line(), at.column()),
+            };
         }
         let (message, cure) = split_cure(message);
         let (key, problem) = split_key(&message);
@@ -124,4 +128,9 @@ fn find_line(text: &str, key: &str, value: &str) -> Option<usize> {
         .take_while(|(_, line)| in_block(line))
         .find(|(_, line)| line.split(['"', '\'', ' ', '\t']).any(|word| word == value));
     Some(value_line.map_or(start, |(number, _)| number))
+}
+
+fn last_line_of(text: &str, key: &str) -> Option<usize> {
+    let is_key = |line: &str| line.trim_start().strip_prefix(key).is_some_and(|rest| rest.starts_with(':'));
+    text.lines().enumerate().filter(|(_, line)| is_key(line)).map(|(index, _)| index + 1).last()
 }

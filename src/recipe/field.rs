@@ -1,9 +1,13 @@
 //! The single values of a recipe, each checked where it is read so that the error knows its line.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::marker::PhantomData;
 use std::str::FromStr;
 
-use serde::de::{self, Deserialize, Deserializer, Visitor};
+use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
+
+use super::VolumeKind;
 
 /// Reads a text and has it checked at once: an error made here carries the text's own position.
 pub(super) fn checked<'de, D, T>(deserializer: D) -> Result<T, D::Error>
@@ -11,7 +15,7 @@ where
     D: Deserializer<'de>,
     T: FromStr<Err = String>,
 {
-    struct Checked<T>(std::marker::PhantomData<T>);
+    struct Checked<T>(PhantomData<T>);
     impl<T: FromStr<Err = String>> Visitor<'_> for Checked<T> {
         type Value = T;
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -21,7 +25,38 @@ where
             text.parse().map_err(E::custom)
         }
     }
-    deserializer.deserialize_str(Checked(std::marker::PhantomData))
+    deserializer.deserialize_str(Checked(PhantomData))
+}
+
+/// Reads a map in which no key occurs twice; by itself the reader would keep the last one.
+pub(super) fn unique<'de, D, K, V>(deserializer: D) -> Result<BTreeMap<K, V>, D::Error>
+where
+    D: Deserializer<'de>,
+    K: Deserialize<'de> + Ord + AsRef<str>,
+    V: Deserialize<'de>,
+{
+    struct Unique<K, V>(PhantomData<(K, V)>);
+    impl<'de, K, V> Visitor<'de> for Unique<K, V>
+    where
+        K: Deserialize<'de> + Ord + AsRef<str>,
+        V: Deserialize<'de>,
+    {
+        type Value = BTreeMap<K, V>;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a map")
+        }
+        fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Self::Value, A::Error> {
+            let mut map = BTreeMap::new();
+            while let Some(key) = access.next_key::<K>()? {
+                if map.contains_key(&key) {
+                    return Err(de::Error::custom(format!("duplicate field `{}`", key.as_ref())));
+                }
+                map.insert(key, access.next_value()?);
+            }
+            Ok(map)
+        }
+    }
+    deserializer.deserialize_map(Unique(PhantomData))
 }
 
 /// Defines texts that follow a rule; the error says what was found and, on a second line, what to write instead.
@@ -38,7 +73,7 @@ macro_rules! checked_text {
                 if rule(text) {
                     Ok(Self(text.to_owned()))
                 } else {
-                    Err(format!("`{text}` is not {}\n{}", $what, $cure))
+                    Err(refused(text, $what, $cure))
                 }
             }
         }
@@ -46,6 +81,12 @@ macro_rules! checked_text {
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 checked(deserializer)
+            }
+        }
+
+        impl AsRef<str> for $name {
+            fn as_ref(&self) -> &str {
+                &self.0
             }
         }
 
@@ -142,7 +183,7 @@ impl FromStr for GlibcVersion {
         let parts = text.split_once('.').and_then(|(major, minor)| Some((major.parse().ok()?, minor.parse().ok()?)));
         match parts {
             Some((major, minor)) => Ok(Self { major, minor }),
-            None => Err(format!("`{text}` is not a glibc version\nwrite two numbers in quotes, such as \"2.34\"")),
+            None => Err(refused(text, "a glibc version", "write two numbers in quotes, such as \"2.34\"")),
         }
     }
 }
@@ -160,12 +201,54 @@ pub fn release_version(text: &str) -> Result<semver::Version, String> {
     let version =
         semver::Version::parse(text).map_err(|error| format!("`{text}` is not a version ({error})\n{cure}"))?;
     if !version.pre.is_empty() || !version.build.is_empty() {
-        return Err(format!("`{text}` is more than a version of three numbers\n{cure}"));
+        return Err(refused(text, "a version of three numbers", cure));
     }
     if [version.major, version.minor, version.patch].iter().any(|number| *number > LARGEST) {
-        return Err(format!("`{text}` has a number above {LARGEST}, the largest that Image Builder takes\n{cure}"));
+        return Err(refused(text, "a version that Image Builder takes", &format!("write numbers up to {LARGEST}")));
     }
     Ok(version)
+}
+
+/// Problem and cure, on a line each.
+pub(super) fn refused(text: &str, what: &str, cure: &str) -> String {
+    format!("`{}` is not {what}\n{cure}", text.escape_debug())
+}
+
+/// A TCP port.
+pub(super) struct Port(pub(super) u16);
+
+impl FromStr for Port {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.parse() {
+            Ok(port) if port > 0 => Ok(Self(port)),
+            _ => Err(refused(text, "a port", "write a number from 1 to 65535")),
+        }
+    }
+}
+
+/// Size of a volume in GiB.
+pub(super) struct VolumeSize(pub(super) u32);
+
+impl FromStr for VolumeSize {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.parse() {
+            Ok(gib @ 1..=16_000) => Ok(Self(gib)),
+            _ => Err(refused(text, "a size in GiB that a volume can have", "write a number from 1 to 16000")),
+        }
+    }
+}
+
+impl FromStr for VolumeKind {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "gp3" => Ok(Self::Gp3),
+            "gp2" => Ok(Self::Gp2),
+            _ => Err(refused(text, "a type of root volume", "write `gp3` or `gp2`")),
+        }
+    }
 }
 
 /// [`semver::Version`] read with [`release_version`].

@@ -7,9 +7,9 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use super::field::{
-    AmiId, BucketName, DeviceName, FileMode, ImagePath, InstanceType, KeyPairName, PackageName, ProfileName,
+    AmiId, BucketName, DeviceName, FileMode, ImagePath, InstanceType, KeyPairName, PackageName, Port, ProfileName,
     ProjectPath, Region, ReleaseVersion, SecurityGroupId, SsmParameterName, SubnetId, VariableName, VariableValue,
-    checked,
+    VolumeSize, checked, refused, unique,
 };
 use super::{
     Artifact, BakedFile, File, GlibcVersion, ParentImage, Recipe, RecipeError, ServiceName, Volume, VolumeKind,
@@ -31,9 +31,10 @@ struct RawRecipe {
     files: Vec<RawFile>,
     components: Vec<ProjectPath>,
     volume: RawVolume,
+    #[serde(deserialize_with = "checked")]
     port: Port,
     env_file: ImagePath,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "unique")]
     environments: BTreeMap<RawEnvironmentName, RawEnvironment>,
 }
 
@@ -63,8 +64,9 @@ struct RawFile {
 #[serde(deny_unknown_fields)]
 struct RawVolume {
     device: DeviceName,
+    #[serde(deserialize_with = "checked")]
     size_gib: VolumeSize,
-    #[serde(rename = "type")]
+    #[serde(rename = "type", deserialize_with = "checked")]
     kind: VolumeKind,
 }
 
@@ -82,7 +84,7 @@ struct RawEnvironment {
     address: RawAddress,
     bucket: BucketName,
     build: RawBuild,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "unique")]
     env: BTreeMap<VariableName, VariableValue>,
 }
 
@@ -91,34 +93,6 @@ struct RawEnvironment {
 struct RawBuild {
     instance_type: InstanceType,
     instance_profile: ProfileName,
-}
-
-#[derive(Deserialize)]
-#[serde(try_from = "u32")]
-struct Port(u16);
-
-impl TryFrom<u32> for Port {
-    type Error = String;
-    fn try_from(number: u32) -> Result<Self, String> {
-        match u16::try_from(number) {
-            Ok(port) if port > 0 => Ok(Self(port)),
-            _ => Err(format!("{number} is not a port\nwrite a number from 1 to 65535")),
-        }
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(try_from = "u32")]
-struct VolumeSize(u32);
-
-impl TryFrom<u32> for VolumeSize {
-    type Error = String;
-    fn try_from(gib: u32) -> Result<Self, String> {
-        match gib {
-            1..=16_000 => Ok(Self(gib)),
-            _ => Err(format!("{gib} GiB is not a size that a volume can have\nwrite a number from 1 to 16000")),
-        }
-    }
 }
 
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
@@ -143,6 +117,12 @@ impl<'de> Deserialize<'de> for RawEnvironmentName {
     }
 }
 
+impl AsRef<str> for RawEnvironmentName {
+    fn as_ref(&self) -> &str {
+        self.0.as_str()
+    }
+}
+
 struct RawAddress(ElasticIp);
 
 impl std::str::FromStr for RawAddress {
@@ -151,9 +131,9 @@ impl std::str::FromStr for RawAddress {
         if text == "allocate" {
             return Ok(Self(ElasticIp::Allocate));
         }
-        text.parse::<Ipv4Addr>().map(|ip| Self(ElasticIp::Fixed(ip))).map_err(|_| {
-            format!("`{text}` is not an Elastic IP\nwrite an IPv4 address that the account holds, or `allocate`")
-        })
+        let cure = "write an IPv4 address that the account holds, or `allocate`";
+        let address = text.parse::<Ipv4Addr>().map_err(|_| refused(text, "an Elastic IP", cure))?;
+        Ok(Self(ElasticIp::Fixed(address)))
     }
 }
 

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use veris::component::Component;
+use veris::recipe::{Recipe, check_unit};
 use veris::template::{Artifact, Unit, Variables};
 
 use crate::support::{Project, shown};
@@ -60,7 +61,7 @@ fn load(file: &str, text: &str) -> Result<Component, veris::error::Failure> {
 fn a_component_is_named_after_service_and_file_and_knows_its_parameters() {
     let component = load("components/20-install.yaml", GOOD).unwrap();
     assert_eq!(component.name, "chat-20-install");
-    assert_eq!(component.parameters, ["Colour", "Version"]);
+    assert_eq!(component.parameters, ["Version", "Colour"]);
     insta::assert_snapshot!(component.text);
 }
 
@@ -82,4 +83,19 @@ fn what_image_builder_would_refuse_is_refused_here() {
         ]
         .join("\n")
     );
+}
+
+#[test]
+fn the_projects_own_components_can_be_baked() {
+    let project = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let recipe = Recipe::load(project, &project.join("recipes/veris-chat.yaml")).unwrap();
+    for path in &recipe.components {
+        let component = Component::load(project, path, &recipe.service, &variables()).unwrap();
+        // A line of a template must not shift the YAML below it.
+        assert!(!component.text.contains("<%") && !component.text.contains("<{"), "{}", component.text);
+    }
+    for path in &recipe.units {
+        let text = fs_err::read_to_string(project.join(path)).unwrap();
+        check_unit(&text, Some(&recipe.artifact.install_path)).unwrap();
+    }
 }

@@ -18,7 +18,7 @@ async fn a_binary_is_compiled_without_this_machines_paths_in_it() {
     let project = package("fn main() { panic!(\"at {}\", file!()) }\n");
     let mut said = Vec::new();
     let binary = guest_binary::compile(project.path(), "hello", &mut |line| said.push(line.to_owned())).await.unwrap();
-    assert_eq!(said, ["Compiling hello v0.1.0"]);
+    assert_eq!(said.last().map(String::as_str), Some("Compiling hello v0.1.0"));
     let bytes = fs_err::read(binary).unwrap();
     let place = project.path().to_string_lossy().into_owned();
     assert!(!bytes.windows(place.len()).any(|window| window == place.as_bytes()), "the binary holds {place}");

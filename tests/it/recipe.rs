@@ -9,12 +9,13 @@ use crate::support::{Project, shown};
 
 #[test]
 fn the_projects_own_recipe_names_what_production_runs_on() {
-    let recipe = Project::new().load().unwrap();
-    assert_eq!(recipe.version.to_string(), "1.2.3");
+    let project = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let recipe = Recipe::load(project, &project.join("recipes/veris-chat.yaml")).unwrap();
+    assert_eq!(recipe.service.as_str(), "veris-chat");
     assert!(matches!(recipe.parent, ParentImage::SsmParameter(_)));
     let prod = recipe.environment(&"prod".parse().unwrap()).unwrap();
-    assert_eq!(prod.target, Target::Aws);
-    assert_eq!(prod.address, ElasticIp::Fixed("192.0.2.21".parse().unwrap()));
+    assert_eq!((prod.target, prod.region.as_str()), (Target::Aws, "ap-southeast-2"));
+    assert_eq!(prod.address, ElasticIp::Fixed("54.66.111.21".parse().unwrap()));
     assert_eq!(prod.env["AWS_REGION"], "us-east-1");
 }
 
@@ -55,6 +56,8 @@ fn mistakes_of_spelling_and_form_are_named_with_line_and_column() {
             project.complaint("    region: ap", "    regoin: ap"),
             project.complaint("glibc: \"2.34\"\n", ""),
             project.complaint("port: 8000", "port: 8000\nport: 8001"),
+            project
+                .complaint("      AWS_REGION: us-east-1", "      AWS_REGION: us-east-1\n      AWS_REGION: us-east-2"),
             project.complaint("units:\n", "units: {\n"),
             project.complaint("port: 8000", "port: many"),
         ]

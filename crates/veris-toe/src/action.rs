@@ -1,0 +1,65 @@
+//! The action modules: which there are, what inputs they take, and how each runs.
+
+mod accounts;
+mod append_file;
+mod copy_and_move;
+mod create_file;
+mod create_folder;
+mod create_symlink;
+mod delete_file;
+mod delete_folder;
+mod encoding;
+mod error;
+mod execute;
+mod list_files;
+mod ownership;
+mod permissions;
+mod read_file;
+mod registry;
+mod s3_download;
+mod setting;
+mod tree;
+mod web_download;
+mod wildcard;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+pub use error::ActionError;
+pub use registry::{ActionName, Unusable};
+
+use crate::console::Voice;
+use crate::deadline::Deadline;
+use crate::environment::Aws;
+use crate::interrupt::Interrupt;
+
+/// What a step leaves for later ones: `{{ phase.step.outputs.<name> }}`.
+pub type Outputs = BTreeMap<String, String>;
+
+/// One entry of a step's inputs, ready to run.
+pub(crate) trait Module {
+    fn run(&self, step: &StepContext<'_>) -> Result<Outputs, ActionError>;
+}
+
+/// What a module may use while it runs.
+pub(crate) struct StepContext<'a> {
+    pub(crate) voice: Voice,
+    pub(crate) deadline: Deadline,
+    /// A private folder that is removed after the step.
+    pub(crate) scratch: &'a Path,
+    pub(crate) interrupt: &'a Interrupt,
+    pub(crate) aws: &'a Aws,
+}
+
+impl StepContext<'_> {
+    /// Modules call this between pieces of work, so that a step ends in time and at a signal.
+    pub(crate) fn may_go_on(&self) -> Result<(), ActionError> {
+        if let Some(signal) = self.interrupt.signal() {
+            return Err(ActionError::Interrupted { signal });
+        }
+        if self.deadline.has_passed() {
+            return Err(ActionError::TimedOut { limit: self.deadline.limit() });
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,96 @@
+//! `CopyFile` and `MoveFile`, which differ in the last line only.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::create_file::create_parents;
+use super::setting::Setting;
+use super::{ActionError, Module, Outputs, StepContext, wildcard};
+
+#[derive(Deserialize)]
+#[serde(transparent)]
+pub(super) struct CopyFile(Transfer);
+
+#[derive(Deserialize)]
+#[serde(transparent)]
+pub(super) struct MoveFile(Transfer);
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Transfer {
+    source: String,
+    destination: String,
+    overwrite: Option<Setting<bool>>,
+}
+
+impl Module for CopyFile {
+    fn run(&self, step: &StepContext<'_>) -> Result<Outputs, ActionError> {
+        self.0.each(step, |from, to| {
+            fs::copy(from, to).map_err(ActionError::file("copy", from))?;
+            Ok(())
+        })
+    }
+}
+
+impl Module for MoveFile {
+    fn run(&self, step: &StepContext<'_>) -> Result<Outputs, ActionError> {
+        self.0.each(step, |from, to| match fs::rename(from, to) {
+            Err(error) if error.kind() == ErrorKind::CrossesDevices => {
+                fs::copy(from, to).map_err(ActionError::file("copy", from))?;
+                fs::remove_file(from).map_err(ActionError::file("remove", from))
+            }
+            other => other.map_err(ActionError::file("move", from)),
+        })
+    }
+}
+
+impl Transfer {
+    fn each(
+        &self,
+        step: &StepContext<'_>,
+        transfer: impl Fn(&Path, &Path) -> Result<(), ActionError>,
+    ) -> Result<Outputs, ActionError> {
+        if wildcard::has_wildcard(&self.source) && !self.destination.ends_with('/') {
+            return Err(ActionError::ManyToOne { pattern: self.source.clone() });
+        }
+        let overwrite = self.overwrite.as_ref().map_or(Ok(true), Setting::get)?;
+        for from in wildcard::files(&self.source)? {
+            step.may_go_on()?;
+            let to = self.target(&from);
+            check(&from, &to, overwrite)?;
+            create_parents(&to)?;
+            transfer(&from, &to)?;
+        }
+        Ok(Outputs::new())
+    }
+
+    fn target(&self, from: &Path) -> PathBuf {
+        let destination = Path::new(&self.destination);
+        match from.file_name() {
+            Some(name) if self.destination.ends_with('/') => destination.join(name),
+            _ => destination.to_owned(),
+        }
+    }
+}
+
+fn check(from: &Path, to: &Path, overwrite: bool) -> Result<(), ActionError> {
+    let source = from.metadata().map_err(ActionError::file("look at", from))?;
+    if source.is_dir() {
+        return Err(ActionError::IsFolder { path: from.to_owned() });
+    }
+    match to.metadata() {
+        // Copying a file onto itself would truncate it.
+        Ok(target) if (target.dev(), target.ino()) == (source.dev(), source.ino()) => {
+            Err(ActionError::SameFile { path: from.to_owned() })
+        }
+        Ok(target) if target.is_dir() => Err(ActionError::IsFolder { path: to.to_owned() }),
+        Ok(_) if !overwrite => Err(ActionError::Exists { path: to.to_owned() }),
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(ActionError::file("look at", to)(error)),
+    }
+}

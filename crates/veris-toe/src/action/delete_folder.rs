@@ -1,0 +1,37 @@
+//! `DeleteFolder`, and the rule which folders no document may remove.
+
+use std::fs;
+use std::path::Path;
+
+use serde::Deserialize;
+
+use super::setting::Setting;
+use super::{ActionError, Module, Outputs, StepContext};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct DeleteFolder {
+    path: String,
+    force: Option<Setting<bool>>,
+}
+
+impl Module for DeleteFolder {
+    fn run(&self, _: &StepContext<'_>) -> Result<Outputs, ActionError> {
+        let path = Path::new(&self.path);
+        if self.force.as_ref().map_or(Ok(false), Setting::get)? {
+            remove_with_contents(path)?;
+        } else {
+            fs::remove_dir(path).map_err(ActionError::file("delete the folder", path))?;
+        }
+        Ok(Outputs::new())
+    }
+}
+
+/// Refuses `/` and the folders directly below it: a path cut short by an empty parameter must not cost the machine.
+pub(super) fn remove_with_contents(path: &Path) -> Result<(), ActionError> {
+    let real = path.canonicalize().map_err(ActionError::file("look at", path))?;
+    if real.components().count() <= 2 {
+        return Err(ActionError::SystemFolder { path: real });
+    }
+    fs::remove_dir_all(&real).map_err(ActionError::file("delete the folder", path))
+}

@@ -1,0 +1,210 @@
+//! The table of the language's 30 actions. Everything known about an action's name is derived from it.
+
+use std::fmt;
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::append_file::AppendFile;
+use super::copy_and_move::{CopyFile, MoveFile};
+use super::create_file::CreateFile;
+use super::create_folder::CreateFolder;
+use super::create_symlink::CreateSymlink;
+use super::delete_file::DeleteFile;
+use super::delete_folder::DeleteFolder;
+use super::execute::{ExecuteBash, ExecuteBinary};
+use super::list_files::ListFiles;
+use super::ownership::{SetFileOwner, SetFolderOwner};
+use super::permissions::{SetFilePermissions, SetFolderPermissions};
+use super::read_file::ReadFile;
+use super::s3_download::S3Download;
+use super::web_download::WebDownload;
+use super::{Module, Outputs, StepContext};
+use crate::action::ActionError;
+use crate::suggest::nearest;
+
+static ACTIONS: [Action; 30] = [
+    runs("AppendFile", list::<AppendFile>, &[]),
+    not_yet("Assert"),
+    runs("CopyFile", list::<CopyFile>, &[]),
+    not_yet("CopyFolder"),
+    runs("CreateFile", list::<CreateFile>, &[]),
+    runs("CreateFolder", list::<CreateFolder>, &[]),
+    runs("CreateSymlink", list::<CreateSymlink>, &[]),
+    runs("DeleteFile", list::<DeleteFile>, &[]),
+    runs("DeleteFolder", list::<DeleteFolder>, &[]),
+    runs("ExecuteBash", single::<ExecuteBash>, &["stdout"]),
+    runs("ExecuteBinary", single::<ExecuteBinary>, &["stdout"]),
+    not_yet("ExecuteDocument"),
+    windows("ExecutePowerShell"),
+    windows("InstallMSI"),
+    runs("ListFiles", list::<ListFiles>, &["files"]),
+    runs("MoveFile", list::<MoveFile>, &[]),
+    not_yet("MoveFolder"),
+    runs("ReadFile", list::<ReadFile>, &["content"]),
+    not_yet("Reboot"),
+    runs("S3Download", list::<S3Download>, &[]),
+    not_yet("S3Upload"),
+    not_yet("SetFileEncoding"),
+    runs("SetFileOwner", list::<SetFileOwner>, &[]),
+    runs("SetFilePermissions", list::<SetFilePermissions>, &[]),
+    runs("SetFolderOwner", list::<SetFolderOwner>, &[]),
+    runs("SetFolderPermissions", list::<SetFolderPermissions>, &[]),
+    windows("SetRegistry"),
+    windows("UninstallMSI"),
+    not_yet("UpdateOS"),
+    runs("WebDownload", list::<WebDownload>, &["destination"]),
+];
+
+/// The name of an action that this version runs.
+#[derive(Clone, Copy)]
+pub struct ActionName(&'static Action);
+
+/// Why a name is no [`ActionName`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unusable {
+    Unknown { name: String, nearest: Option<&'static str> },
+    Windows { name: &'static str },
+    NotYet { name: &'static str },
+}
+
+struct Action {
+    name: &'static str,
+    support: Support,
+}
+
+enum Support {
+    Runs { modules: Build, outputs: &'static [&'static str] },
+    Windows,
+    NotYet,
+}
+
+type Modules = Vec<Box<dyn Module>>;
+type Build = fn(&Value) -> Result<Modules, String>;
+
+impl ActionName {
+    pub fn find(name: &str) -> Result<Self, Unusable> {
+        let Some(action) = ACTIONS.iter().find(|action| action.name == name) else {
+            let nearest = nearest(name, ACTIONS.iter().map(|action| action.name));
+            return Err(Unusable::Unknown { name: name.to_owned(), nearest });
+        };
+        match action.support {
+            Support::Runs { .. } => Ok(Self(action)),
+            Support::Windows => Err(Unusable::Windows { name: action.name }),
+            Support::NotYet => Err(Unusable::NotYet { name: action.name }),
+        }
+    }
+
+    pub fn as_str(self) -> &'static str {
+        self.0.name
+    }
+
+    /// The names of the values it leaves for later steps.
+    pub fn outputs(self) -> &'static [&'static str] {
+        match self.0.support {
+            Support::Runs { outputs, .. } => outputs,
+            Support::Windows | Support::NotYet => &[],
+        }
+    }
+
+    /// Whether inputs fit, as far as that shows before their references have values.
+    pub(crate) fn check(self, inputs: &Value) -> Result<(), String> {
+        self.modules(inputs).map(drop)
+    }
+
+    /// Runs the action with inputs whose references were replaced; entries of a list one after the other.
+    pub(crate) fn run(self, inputs: &Value, step: &StepContext<'_>) -> Result<Outputs, ActionError> {
+        let modules = self.modules(inputs).map_err(|message| ActionError::Inputs { action: self.as_str(), message })?;
+        let mut outputs = Outputs::new();
+        for module in modules {
+            step.may_go_on()?;
+            for (name, value) in module.run(step)? {
+                let joined: &mut String = outputs.entry(name).or_default();
+                if !joined.is_empty() {
+                    joined.push('\n');
+                }
+                joined.push_str(&value);
+            }
+        }
+        Ok(outputs)
+    }
+
+    fn modules(self, inputs: &Value) -> Result<Modules, String> {
+        match self.0.support {
+            Support::Runs { modules, .. } => modules(inputs),
+            Support::Windows | Support::NotYet => Err("the action cannot run here".to_owned()),
+        }
+    }
+}
+
+impl fmt::Display for ActionName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for ActionName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ActionName({})", self.as_str())
+    }
+}
+
+impl PartialEq for ActionName {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl Eq for ActionName {}
+
+const fn runs(name: &'static str, modules: Build, outputs: &'static [&'static str]) -> Action {
+    Action { name, support: Support::Runs { modules, outputs } }
+}
+
+const fn windows(name: &'static str) -> Action {
+    Action { name, support: Support::Windows }
+}
+
+const fn not_yet(name: &'static str) -> Action {
+    Action { name, support: Support::NotYet }
+}
+
+fn single<M: Module + DeserializeOwned + 'static>(inputs: &Value) -> Result<Modules, String> {
+    if !inputs.is_object() {
+        return Err("they are names with values, not a list".to_owned());
+    }
+    Ok(vec![module::<M>(inputs).map_err(|error| error.to_string())?])
+}
+
+fn list<M: Module + DeserializeOwned + 'static>(inputs: &Value) -> Result<Modules, String> {
+    let Some(entries) = inputs.as_array() else {
+        return Err("they are a list; begin each entry with `- `".to_owned());
+    };
+    if entries.is_empty() {
+        return Err("the list is empty".to_owned());
+    }
+    let modules = entries
+        .iter()
+        .enumerate()
+        .map(|(index, entry)| module::<M>(entry).map_err(|error| format!("entry {}: {error}", index + 1)));
+    modules.collect()
+}
+
+fn module<M: Module + DeserializeOwned + 'static>(inputs: &Value) -> Result<Box<dyn Module>, serde_json::Error> {
+    Ok(Box::new(M::deserialize(inputs)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_is_told_apart() {
+        assert!(ACTIONS.is_sorted_by_key(|action| action.name));
+        assert_eq!(ActionName::find("ExecuteBash").unwrap().as_str(), "ExecuteBash");
+        assert_eq!(ActionName::find("InstallMSI"), Err(Unusable::Windows { name: "InstallMSI" }));
+        assert_eq!(ActionName::find("UpdateOS"), Err(Unusable::NotYet { name: "UpdateOS" }));
+        let unknown = Unusable::Unknown { name: "ExecuteBsh".to_owned(), nearest: Some("ExecuteBash") };
+        assert_eq!(ActionName::find("ExecuteBsh"), Err(unknown));
+    }
+}

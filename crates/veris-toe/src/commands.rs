@@ -1,0 +1,47 @@
+//! What the commands share: how they fail.
+
+pub(crate) mod run;
+pub(crate) mod validate;
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use veris_toe::environment::EnvironmentError;
+use veris_toe::log_directory::LogError;
+use veris_toe::request::RequestError;
+
+/// A command that did not get as far as running steps.
+pub(crate) struct Failure {
+    pub(crate) error: Box<dyn Error>,
+    pub(crate) cure: Option<String>,
+    is_bad_usage: bool,
+}
+
+impl Failure {
+    pub(crate) fn code(&self) -> ExitCode {
+        ExitCode::from(if self.is_bad_usage { 2 } else { 1 })
+    }
+}
+
+impl From<RequestError> for Failure {
+    fn from(error: RequestError) -> Self {
+        let cure = match &error {
+            RequestError::Document(error) => error.cure(),
+            _ => None,
+        };
+        Self { error: error.into(), cure, is_bad_usage: true }
+    }
+}
+
+impl From<EnvironmentError> for Failure {
+    fn from(error: EnvironmentError) -> Self {
+        Self { error: error.into(), cure: None, is_bad_usage: true }
+    }
+}
+
+impl From<LogError> for Failure {
+    fn from(error: LogError) -> Self {
+        let cure = "choose a folder you can write to with --log-directory and --state-directory".to_owned();
+        Self { error: error.into(), cure: Some(cure), is_bad_usage: false }
+    }
+}

@@ -1,0 +1,78 @@
+//! `veris-toe run`
+
+use std::env;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::thread;
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+use veris_toe::environment::Aws;
+use veris_toe::execute::{self, Surroundings};
+use veris_toe::interrupt::Interrupt;
+use veris_toe::orphans;
+use veris_toe::report::Status;
+use veris_toe::request::{Assignment, Config, ExecutionId, Request, RequestError, check_phases, parse_parameters};
+
+use super::Failure;
+use crate::cli::RunArguments;
+
+pub(crate) fn run(arguments: RunArguments) -> Result<ExitCode, Failure> {
+    let (request, trace) = request(arguments)?;
+    let aws = Aws::from_variables(|name| env::var(name).ok())?;
+    let interrupt = Arc::new(Interrupt::default());
+    hear_signals(&interrupt);
+    // A kernel without subreapers leaves daemons of steps to the machine, as AWSTOE does.
+    let adopts = orphans::adopt().is_ok();
+    let outcome = execute::run(&request, Surroundings { aws, interrupt, mirror: Box::new(io::stderr()), trace });
+    if adopts {
+        orphans::end_all();
+    }
+    let summary = outcome?;
+    let mut line = serde_json::to_vec(&summary).unwrap_or_default();
+    line.push(b'\n');
+    // The exit code and the logs say it too, should nobody read this.
+    let _ = io::stdout().write_all(&line);
+    Ok(ExitCode::from(u8::from(summary.status == Status::Failed)))
+}
+
+/// What the command line says comes before what the configuration says.
+fn request(arguments: RunArguments) -> Result<(Request, bool), RequestError> {
+    let config = arguments.config.as_deref().map(Config::read).transpose()?;
+    let documents = match &config {
+        Some(config) => config.assignments()?,
+        None => {
+            let parameters = arguments.parameters.as_deref().map(parse_parameters).transpose()?.unwrap_or_default();
+            let read = |path: &PathBuf| Assignment::read(path, parameters.clone());
+            arguments.documents.iter().map(read).collect::<Result<_, _>>()?
+        }
+    };
+    let settings = config.as_ref();
+    let configured = settings.and_then(|config| config.phases.as_ref());
+    let configured = configured.map(|phases| phases.split(',').map(|phase| phase.trim().to_owned()).collect());
+    let phases = Some(arguments.phases).filter(|phases| !phases.is_empty()).or(configured);
+    if let Some(phases) = &phases {
+        check_phases(phases, &documents)?;
+    }
+    let id = arguments.execution_id.or(settings.and_then(|config| config.execution_id.clone()));
+    let log_directory = arguments.log_directory.or(settings.and_then(|config| config.log_directory.clone()));
+    let request = Request {
+        documents,
+        phases,
+        log_directory: log_directory.unwrap_or_else(|| PathBuf::from(".")),
+        state_directory: arguments.state_directory.or(settings.and_then(|config| config.state_directory.clone())),
+        execution_id: id.map_or_else(ExecutionId::random, |id| id.parse())?,
+    };
+    Ok((request, arguments.trace || settings.is_some_and(|config| config.trace)))
+}
+
+/// Without handlers a signal still ends this process, but not what it started.
+fn hear_signals(interrupt: &Arc<Interrupt>) {
+    let Ok(mut signals) = Signals::new([SIGHUP, SIGINT, SIGTERM]) else {
+        return;
+    };
+    let interrupt = Arc::clone(interrupt);
+    thread::spawn(move || signals.forever().for_each(|signal| interrupt.request(signal)));
+}

@@ -1,0 +1,81 @@
+//! A component document: what [`parse`] makes of its YAML. A [`Document`] that exists can be run by this version.
+
+mod check;
+mod error;
+mod locate;
+mod parse;
+mod raw;
+mod weigh;
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+pub use error::{Location, ParseError, Problem};
+pub use parse::parse;
+
+use crate::action::ActionName;
+
+/// Longer texts are refused before they reach the YAML parser.
+pub const MAX_TEXT_BYTES: usize = 1024 * 1024;
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Document {
+    /// What messages call the document: the name given to [`parse`], usually its file.
+    pub label: String,
+    /// The `name` key.
+    pub name: Option<String>,
+    pub description: Option<String>,
+    pub parameters: Vec<Parameter>,
+    pub constants: Vec<Constant>,
+    /// In document order, which is the order they run in.
+    pub phases: Vec<Phase>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Parameter {
+    pub name: String,
+    /// Without one the caller has to give a value.
+    pub default: Option<String>,
+    pub description: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Constant {
+    pub name: String,
+    pub value: String,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Phase {
+    pub name: String,
+    pub steps: Vec<Step>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Step {
+    pub name: String,
+    pub action: ActionName,
+    /// Of one attempt; `None` is the language's `-1`.
+    pub timeout: Option<Duration>,
+    pub on_failure: OnFailure,
+    pub max_attempts: NonZeroU32,
+    /// Checked against the action, but with its references still in it.
+    pub inputs: Value,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
+pub enum OnFailure {
+    #[default]
+    Abort,
+    Continue,
+    Ignore,
+}
+
+impl Document {
+    pub fn phase(&self, name: &str) -> Option<&Phase> {
+        self.phases.iter().find(|phase| phase.name == name)
+    }
+}

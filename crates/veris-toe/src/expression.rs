@@ -1,0 +1,247 @@
+//! Substitution and chaining: `{{ Name }}`, `{{ phase.step.outputs.x }}`, `{{ phase.step.inputs[0].x }}`.
+//!
+//! Pure: text goes in, pieces come out, values are asked of the caller.
+
+use std::fmt;
+
+use serde_json::Value;
+
+/// Text cut into literal parts and references. Its `Display` is the text it was parsed from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Template {
+    pieces: Vec<Piece>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Piece {
+    Text(String),
+    Reference { source: String, reference: Reference },
+}
+
+/// What stands between the braces.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reference {
+    /// A parameter or a constant.
+    Variable(String),
+    /// A value of a step that ran before.
+    Chain(Chain),
+}
+
+/// `phase.step.outputs.name`, `phase.step.inputs.name` or `phase.step.inputs[index].name`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chain {
+    pub phase: String,
+    pub step: String,
+    pub side: Side,
+    pub name: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    Outputs,
+    /// With the 0-based position for modules whose inputs are a list.
+    Inputs(Option<usize>),
+}
+
+impl Template {
+    /// Never fails: braces that hold no reference (`docker ps --format '{{.Names}}'`, `{{ loop.index }}`) are text.
+    pub fn parse(text: &str) -> Self {
+        let mut pieces = Vec::new();
+        let mut literal = String::new();
+        let mut rest = text;
+        while let Some(close) = rest.find("}}") {
+            let reference = rest[..close].rfind("{{").and_then(|open| {
+                let reference = Reference::parse(&rest[open + 2..close])?;
+                Some((open, reference))
+            });
+            let Some((open, reference)) = reference else {
+                // One character only: in `}}}` the second and third brace may be the closing pair.
+                literal.push_str(&rest[..=close]);
+                rest = &rest[close + 1..];
+                continue;
+            };
+            literal.push_str(&rest[..open]);
+            if !literal.is_empty() {
+                pieces.push(Piece::Text(std::mem::take(&mut literal)));
+            }
+            pieces.push(Piece::Reference { source: rest[open..close + 2].to_owned(), reference });
+            rest = &rest[close + 2..];
+        }
+        literal.push_str(rest);
+        if !literal.is_empty() {
+            pieces.push(Piece::Text(literal));
+        }
+        Self { pieces }
+    }
+
+    pub fn references(&self) -> impl Iterator<Item = &Reference> {
+        self.pieces.iter().filter_map(|piece| match piece {
+            Piece::Text(_) => None,
+            Piece::Reference { reference, .. } => Some(reference),
+        })
+    }
+
+    /// The text with every reference replaced by what `value` answers. Values are not looked into again.
+    pub fn render<E>(&self, mut value: impl FnMut(&Reference) -> Result<String, E>) -> Result<String, E> {
+        let mut text = String::new();
+        for piece in &self.pieces {
+            match piece {
+                Piece::Text(literal) => text.push_str(literal),
+                Piece::Reference { reference, .. } => text.push_str(&value(reference)?),
+            }
+        }
+        Ok(text)
+    }
+}
+
+impl fmt::Display for Template {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.pieces.iter().try_for_each(|piece| match piece {
+            Piece::Text(text) => f.write_str(text),
+            Piece::Reference { source, .. } => f.write_str(source),
+        })
+    }
+}
+
+impl Reference {
+    fn parse(inner: &str) -> Option<Self> {
+        let inner = inner.trim();
+        if is_variable_name(inner) {
+            return Some(Self::Variable(inner.to_owned()));
+        }
+        let mut segments = inner.split('.').map(str::trim);
+        let (phase, step, side, name) = (segments.next()?, segments.next()?, segments.next()?, segments.next()?);
+        let complete = segments.next().is_none();
+        let named = [phase, step, name].iter().all(|segment| is_chain_name(segment));
+        if !complete || !named {
+            return None;
+        }
+        let (phase, step, name) = (phase.to_owned(), step.to_owned(), name.to_owned());
+        Some(Self::Chain(Chain { phase, step, side: Side::parse(side)?, name }))
+    }
+}
+
+impl Side {
+    fn parse(text: &str) -> Option<Self> {
+        match text {
+            "outputs" => Some(Self::Outputs),
+            "inputs" => Some(Self::Inputs(None)),
+            _ => {
+                let index = text.strip_prefix("inputs[")?.strip_suffix(']')?;
+                index.trim().parse().ok().map(|index| Self::Inputs(Some(index)))
+            }
+        }
+    }
+}
+
+impl fmt::Display for Chain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { phase, step, side, name } = self;
+        match side {
+            Side::Outputs => write!(f, "{phase}.{step}.outputs.{name}"),
+            Side::Inputs(None) => write!(f, "{phase}.{step}.inputs.{name}"),
+            Side::Inputs(Some(index)) => write!(f, "{phase}.{step}.inputs[{index}].{name}"),
+        }
+    }
+}
+
+/// The language's rule for parameters and constants: 3 to 128 of `[A-Za-z0-9_-]`.
+pub fn is_variable_name(text: &str) -> bool {
+    (3..=128).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
+}
+
+fn is_chain_name(text: &str) -> bool {
+    !text.is_empty() && !text.contains(['{', '}', '\n', '[', ']'])
+}
+
+/// Every template in a tree of inputs. Keys hold none.
+pub fn templates(inputs: &Value) -> Vec<Template> {
+    match inputs {
+        Value::String(text) => vec![Template::parse(text)],
+        Value::Array(items) => items.iter().flat_map(templates).collect(),
+        Value::Object(entries) => entries.values().flat_map(templates).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => Vec::new(),
+    }
+}
+
+/// The tree with every string rendered.
+pub fn render<E>(inputs: &Value, value: &mut impl FnMut(&Reference) -> Result<String, E>) -> Result<Value, E> {
+    Ok(match inputs {
+        Value::String(text) => Value::String(Template::parse(text).render(&mut *value)?),
+        Value::Array(items) => Value::Array(items.iter().map(|item| render(item, value)).collect::<Result<_, E>>()?),
+        Value::Object(entries) => {
+            let rendered = entries.iter().map(|(key, entry)| Ok((key.clone(), render(entry, value)?)));
+            Value::Object(rendered.collect::<Result<_, E>>()?)
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => inputs.clone(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn rendered(text: &str) -> String {
+        let shown = |reference: &Reference| -> Result<String, Infallible> {
+            Ok(match reference {
+                Reference::Variable(name) => format!("<{name}>"),
+                Reference::Chain(chain) => format!("<{chain}>"),
+            })
+        };
+        match Template::parse(text).render(shown) {
+            Ok(text) => text,
+        }
+    }
+
+    #[test]
+    fn references_are_found() {
+        assert_eq!(rendered("{{ Version }} and {{Version}}"), "<Version> and <Version>");
+        assert_eq!(rendered("v={{ build.Install it.outputs.stdout }}"), "v=<build.Install it.outputs.stdout>");
+        assert_eq!(rendered("{{ build.Get.inputs[ 1 ].source }}"), "<build.Get.inputs[1].source>");
+        assert_eq!(rendered("{{{ Version }}}"), "{<Version>}");
+    }
+
+    #[test]
+    fn other_braces_are_text() {
+        for text in [
+            "docker ps --format '{{.Names}}'",
+            "{{ loop.index }}",
+            "{{ if }}",
+            "{{}}",
+            "{{ a b }}",
+            "{{ build.Get.inputs[-1].source }}",
+            "{{ build.Get.results.source }}",
+            "}}}{{{",
+            "${x%%}}",
+            "{{ Version }",
+        ] {
+            assert_eq!(rendered(text), text);
+            assert_eq!(Template::parse(text).references().count(), 0, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_survives_the_round_trip(text in r"([{}]{1,3}|[ .a-z\n\[\]]{0,4}|é|outputs|inputs\[\d\]|\PC){0,24}") {
+            prop_assert_eq!(Template::parse(&text).to_string(), text);
+        }
+
+        #[test]
+        fn a_name_between_texts_is_replaced(
+            before in "[^{}]{0,20}", name in "[A-Za-z0-9_-]{3,128}", after in "[^{}]{0,20}", space in " {0,3}",
+        ) {
+            let text = format!("{before}{{{{{space}{name}{space}}}}}{after}");
+            prop_assert_eq!(rendered(&text), format!("{before}<{name}>{after}"));
+        }
+
+        #[test]
+        fn values_are_not_looked_into_again(value in r"\PC{0,20}|\{\{ Version \}\}") {
+            let answer = Template::parse("a{{ Version }}b").render(|_| Ok::<_, Infallible>(value.clone()));
+            prop_assert_eq!(answer, Ok(format!("a{value}b")));
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! An open implementation of the AWSTOE component language.
+//!
+//! A component document is YAML: phases made of steps, each step an action module with inputs. This crate reads one
+//! strictly ([`document::parse`]) and runs it in place, on the machine it runs on ([`execute::run`]).
+//!
+//! - [`document`]: text to [`document::Document`]; whatever is wrong is found here, before anything runs
+//! - [`expression`]: `{{ … }}` in step inputs
+//! - [`action`]: the action modules
+//! - [`execute`]: phases in document order, failure policy, attempts, timeouts
+//! - [`report`]: what AWSTOE writes about a run
+
+pub mod action;
+pub mod console;
+mod deadline;
+pub mod document;
+mod download;
+pub mod environment;
+pub mod execute;
+pub mod explain;
+pub mod expression;
+pub mod interrupt;
+pub mod log_directory;
+pub mod orphans;
+mod process;
+pub mod report;
+pub mod request;
+mod suggest;
