@@ -16,7 +16,7 @@ use crate::layout::Layout;
 use crate::parent_image::Parent;
 use crate::state::State;
 use crate::store::{Store, StoreError};
-use crate::{guest_link, listen};
+use crate::{bake, guest_link, listen};
 
 mod seed;
 
@@ -70,6 +70,7 @@ pub async fn serve(options: Options, shutdown: impl Future<Output = ()>) -> Resu
     let compute = Arc::new(Compute::new(Arc::clone(&store), layout.clone(), parent, pipe));
     let cloud = Arc::new(Cloud::new(store, layout, compute, credentials, toe)?);
     cloud.compute.reconcile().await.map_err(ServeError::State)?;
+    bake::recover(&cloud).await;
 
     let listener = listen::bind(port, cloud.store.read(|state| state.port)).await?;
     let address = listener.local_addr().map_err(ServeError::Endpoint)?;

@@ -6,6 +6,10 @@ use std::net::Ipv4Addr;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub mod image_builder;
+
+use image_builder::ImageBuilder;
+
 /// The account of every local cloud. AWS never hands it out, so an ARN of ours cannot be taken for a real one.
 pub const ACCOUNT: &str = "000000000000";
 
@@ -27,7 +31,7 @@ pub struct State {
     pub parameters: BTreeMap<String, Parameter>,
     /// Temporary credentials handed to instances, by access key id.
     pub sessions: BTreeMap<String, Session>,
-    /// Image Builder resources by ARN, each in the shape the API answers (camelCase JSON), with what the API hides beside it.
+    /// Image Builder's resources, each in the shape the API answers, with what the API hides beside it.
     pub image_builder: ImageBuilder,
 }
 
@@ -181,19 +185,4 @@ impl std::fmt::Debug for Session {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Session({} of {}, expires {})", self.access_key_id, self.instance_id, self.expires)
     }
-}
-
-/// Image Builder's resources by ARN. Fields are filled in by `service/image_builder`.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct ImageBuilder {
-    pub components: BTreeMap<String, serde_json::Value>,
-    pub recipes: BTreeMap<String, serde_json::Value>,
-    pub infrastructure: BTreeMap<String, serde_json::Value>,
-    pub distributions: BTreeMap<String, serde_json::Value>,
-    pub images: BTreeMap<String, serde_json::Value>,
-    /// Workflow executions by id.
-    pub workflows: BTreeMap<String, serde_json::Value>,
-    /// Client token to the answer it got, by operation and token.
-    pub tokens: BTreeMap<String, serde_json::Value>,
 }

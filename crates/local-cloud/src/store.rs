@@ -80,6 +80,7 @@ fn write(path: &Path, state: &State) -> Result<(), StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::state::image_builder::Token;
 
     #[test]
     fn a_damaged_state_names_the_file_and_the_cure() {
@@ -97,10 +98,10 @@ mod tests {
         let store = Store::open(directory.path().join("state.json")).unwrap();
         let refused = store.change(|state| {
             state.sessions.clear();
-            state.image_builder.components.insert("arn".into(), serde_json::Value::Null);
+            state.image_builder.tokens.insert("CreateImage".into(), Token::default());
             Err::<(), _>(Fault::client("No", "no"))
         });
         assert!(refused.is_err());
-        assert!(store.read(|state| state.image_builder.components.is_empty()));
+        assert!(store.read(|state| state.image_builder.tokens.is_empty()));
     }
 }

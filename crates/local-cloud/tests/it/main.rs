@@ -1,11 +1,13 @@
 //! The local cloud as a client meets it on the wire: signed requests over HTTP, whole answers. No guest is started.
 #![expect(clippy::unwrap_used, reason = "a test's helper fails as its test does")]
 
+mod bedrock;
 mod ec2_addresses;
 mod ec2_images;
 mod ec2_instances;
 mod ec2_launch;
 mod ec2_tags;
+mod image_builder;
 mod listener;
 mod s3;
 mod signatures;

@@ -235,6 +235,8 @@ impl Client {
         let stated = headers.iter().find(|(name, _)| *name == "x-amz-content-sha256");
         let payload = stated.map_or_else(|| hash(&request.body), |(_, value)| value.clone());
         let (path, query) = request.target.split_once('?').unwrap_or((request.target, ""));
+        // Every service but S3 encodes the path a second time.
+        let path = if request.service == "s3" { path.to_owned() } else { path.replace('%', "%25") };
         let canonical = format!("{}\n{path}\n{query}\n{lines}\n{names}\n{payload}", request.method);
         let scope = format!("{}/ap-southeast-2/{}/aws4_request", &date[..8], request.service);
         let text = format!("AWS4-HMAC-SHA256\n{date}\n{scope}\n{}", hash(canonical.as_bytes()));

@@ -1,0 +1,165 @@
+//! What the agent of a build or test instance has written so far.
+//!
+//! `run.sh` writes marker lines beginning with `::`, the component runner writes `[phase] [step] line`, and anything else may
+//! come in between: the log is read while it grows, and a guest may end in the middle of a line.
+
+use serde::Deserialize;
+
+/// A log, as far as it goes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AgentLog {
+    /// The component that runs or ran last; none before the first one.
+    pub position: Option<Position>,
+    /// Whether all components are done and the instance is being cleaned.
+    pub sanitizing: bool,
+    /// Exit status of `run.sh`, once it has come to its end.
+    pub exit: Option<i32>,
+    /// What the runner said about the last component it has finished.
+    pub summary: Option<Summary>,
+    /// The newest line that says something.
+    pub last_line: Option<String>,
+}
+
+/// Where in the components a run is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Position {
+    /// Index among the seed's components.
+    pub component: usize,
+    /// Phase and step of the newest line.
+    pub step: Option<(String, String)>,
+}
+
+/// What AWSTOE prints at its end.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Summary {
+    pub status: String,
+    pub failure_message: String,
+}
+
+/// Reads a log. Whatever is in it, this succeeds; an unfinished last line does not count.
+pub fn parse(log: &str) -> AgentLog {
+    let mut read = AgentLog::default();
+    for line in complete_lines(log) {
+        match line.strip_prefix("::").map(|marker| marker.split_once(' ').unwrap_or((marker, ""))) {
+            Some(("component", index)) => {
+                if let Ok(component) = index.parse() {
+                    read.position = Some(Position { component, step: None });
+                    read.summary = None;
+                }
+            }
+            Some(("summary", json)) => read.summary = serde_json::from_str(json).ok(),
+            Some(("sanitize", _)) => read.sanitizing = true,
+            Some(("exit", status)) => read.exit = status.parse().ok(),
+            _ => read_output(line, &mut read),
+        }
+    }
+    read
+}
+
+fn read_output(line: &str, read: &mut AgentLog) {
+    let text = plain(line);
+    if text.is_empty() {
+        return;
+    }
+    if let (Some(position), Some(step)) = (&mut read.position, step_of(&text)) {
+        position.step = Some(step);
+    }
+    read.last_line = Some(text);
+}
+
+/// Phase and step of `[phase] [step] line`.
+fn step_of(line: &str) -> Option<(String, String)> {
+    let (phase, rest) = line.strip_prefix('[')?.split_once("] [")?;
+    let (step, _) = rest.split_once(']')?;
+    (!phase.is_empty() && !step.is_empty()).then(|| (phase.to_owned(), step.to_owned()))
+}
+
+/// The last lines that a component or the agent itself has written, without markers.
+pub fn tail(log: &str, lines: usize) -> String {
+    let said = |line: &&str| !line.starts_with("::") && !plain(line).is_empty();
+    let mut newest: Vec<String> = log.lines().rev().filter(said).take(lines).map(plain).collect();
+    newest.reverse();
+    newest.join("\n")
+}
+
+fn complete_lines(log: &str) -> impl Iterator<Item = &str> {
+    log.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n')).map(|line| line.trim_end_matches('\r'))
+}
+
+/// A line without control characters and colours; of a progress bar that rewrites its line, what it showed last.
+fn plain(line: &str) -> String {
+    let shown = line.trim_end_matches('\r');
+    let shown = shown.rsplit('\r').next().unwrap_or_default();
+    let mut text = String::new();
+    let mut rest = shown.chars();
+    while let Some(c) = rest.next() {
+        match c {
+            // An escape sequence ends with its first letter.
+            '\u{1b}' => {
+                let _ = rest.by_ref().find(char::is_ascii_alphabetic);
+            }
+            '\t' => text.push(' '),
+            c if c.is_control() => {}
+            c => text.push(c),
+        }
+    }
+    text.trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const FAILED: &str = "agent: unpacked\n::component 0\n[build] [Install] copying\n::summary {\"status\":\"success\"}\n\
+        ::component 1\n[build] [Unit] \u{1b}[31mno such unit\u{1b}[0m\n[build] [Unit] 10%\r50%\rstopped\n\
+        ::summary {\"status\":\"failed\",\"failureMessage\":\"step Unit failed\"}\n::exit 1\n";
+
+    #[test]
+    fn a_failed_run_tells_component_step_and_message() {
+        let log = parse(FAILED);
+        let step = Some(("build".to_owned(), "Unit".to_owned()));
+        assert_eq!(log.position, Some(Position { component: 1, step }));
+        assert_eq!(log.summary.unwrap().failure_message, "step Unit failed");
+        assert_eq!(log.exit, Some(1));
+        assert_eq!(tail(FAILED, 2), "[build] [Unit] no such unit\nstopped");
+    }
+
+    #[test]
+    fn an_unfinished_exit_line_is_no_exit() {
+        assert_eq!(parse("::exit 1").exit, None);
+        assert_eq!(parse("::exit 1\n").exit, Some(1));
+        assert_eq!(parse("[build] [S] ::exit 0\n").exit, None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_can_be_read(log in "(?s).*", lines in 0usize..9) {
+            let read = parse(&log);
+            prop_assert!(tail(&log, lines).lines().count() <= lines);
+            prop_assert!(read.last_line.is_none_or(|line| !line.chars().any(char::is_control)));
+        }
+
+        /// Reading while the log grows never tells what the whole log does not tell.
+        #[test]
+        fn a_run_moves_forward_only(cut in 0usize..FAILED.len()) {
+            let Some(part) = FAILED.get(..cut) else { return Ok(()) };
+            let (early, whole) = (parse(part), parse(FAILED));
+            prop_assert!(early.exit.is_none());
+            let index = |log: &AgentLog| log.position.as_ref().map(|position| position.component);
+            prop_assert!(index(&early) <= index(&whole));
+        }
+
+        /// What a component prints behind the runner's prefix cannot be taken for a marker.
+        #[test]
+        fn output_cannot_forge_a_marker(output in "[^\n]*") {
+            let log = format!("::component 0\n[test] [Smoke] {output}\n");
+            let read = parse(&log);
+            prop_assert_eq!(read.exit, None);
+            prop_assert!(!read.sanitizing);
+            prop_assert_eq!(read.position.unwrap().component, 0);
+        }
+    }
+}

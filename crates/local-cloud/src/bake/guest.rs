@@ -1,0 +1,182 @@
+//! One build or test instance, from its launch until it has powered itself off.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::agent_log::{self, AgentLog};
+use super::plan::{Component, Plan};
+use super::record::Running;
+use super::seed::{self, Stage};
+use super::stop::{Failure, Stop};
+use super::{logs, plan};
+use crate::cloud::Cloud;
+use crate::compute::LaunchRequest;
+use crate::fault::Fault;
+use crate::state::image_builder::ComponentFailure;
+
+/// How long an instance may run. An emulated processor on a busy machine takes ten times as long as a real one.
+const DEADLINE: Duration = Duration::from_mins(30);
+/// How often the log of a running instance is read.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// How many lines of the log a failure quotes, where there is room.
+const TAIL: usize = 12;
+/// What EC2 Image Builder takes where the infrastructure configuration names no type.
+const DEFAULT_TYPE: &str = "m5.large";
+
+pub(super) struct Guest<'a> {
+    cloud: &'a Cloud,
+    plan: &'a Plan,
+    stage: Stage,
+    /// The components that the instance runs, by their index in its seed.
+    components: Vec<&'a Component>,
+    instance: String,
+    off: Pin<Box<dyn Future<Output = Result<(), Fault>> + Send + 'a>>,
+    ended: Option<Result<(), Fault>>,
+}
+
+impl<'a> Guest<'a> {
+    pub(super) async fn launch(cloud: &'a Arc<Cloud>, plan: &'a Plan, stage: Stage) -> Result<Self, Stop> {
+        let components = stage.components(plan);
+        let seed = seed::write(cloud, plan, &stage, &components)?;
+        let settings = &plan.infrastructure;
+        let mut tags = settings.resource_tags.clone();
+        tags.extend(plan.own_tags());
+        tags.insert("Name".to_owned(), format!("{} instance for {}", stage.title(), plan.image_name));
+        let hop_limit =
+            settings.instance_metadata_options.as_ref().and_then(|options| options.http_put_response_hop_limit);
+        let instance = cloud
+            .compute
+            .launch(LaunchRequest {
+                image_id: stage.ami(plan).to_owned(),
+                instance_type: settings.instance_types.first().map_or(DEFAULT_TYPE, String::as_str).to_owned(),
+                key_name: settings.key_pair.clone(),
+                security_groups: settings.security_group_ids.clone(),
+                instance_profile: Some(settings.instance_profile_name.clone()),
+                volume_gib: plan.volume_gib,
+                http_put_response_hop_limit: hop_limit.unwrap_or(1),
+                tags,
+                agent_seed: Some(seed.path().to_owned()),
+                ..LaunchRequest::default()
+            })
+            .await?
+            .instance_id;
+        let (compute, waited_for) = (Arc::clone(&cloud.compute), instance.clone());
+        let off = Box::pin(async move { compute.wait_until_off(&waited_for, DEADLINE).await });
+        Ok(Self { cloud, plan, stage, components, instance, off, ended: None })
+    }
+
+    pub(super) fn instance(&self) -> &str {
+        &self.instance
+    }
+
+    /// Waits until the log has come this far, or the instance has ended well. Meanwhile the workflow's running step says what
+    /// the instance is doing.
+    pub(super) async fn follow(&mut self, workflow: &Running<'_>, far: impl Fn(&AgentLog) -> bool) -> Result<(), Stop> {
+        loop {
+            let text = self.cloud.compute.agent_log(&self.instance);
+            let log = agent_log::parse(&text);
+            if far(&log) {
+                return Ok(());
+            }
+            if log.exit.is_some_and(|status| status != 0) {
+                return Err(self.failure(&log, &text));
+            }
+            if let Some(ended) = self.ended.clone() {
+                return self.judge(&log, &text, ended);
+            }
+            workflow.message(&self.activity(&log))?;
+            tokio::select! {
+                ended = &mut self.off => self.ended = Some(ended),
+                () = tokio::time::sleep(LOOK_AGAIN) => {}
+            }
+        }
+    }
+
+    /// Waits until the instance has done all it had to do and is off.
+    pub(super) async fn finish(&mut self, workflow: &Running<'_>) -> Result<(), Stop> {
+        self.follow(workflow, |_| false).await
+    }
+
+    fn judge(&self, log: &AgentLog, text: &str, ended: Result<(), Fault>) -> Result<(), Stop> {
+        match ended {
+            Ok(()) if log.exit == Some(0) => {
+                logs::keep(self.cloud, self.plan, &self.stage, text);
+                Ok(())
+            }
+            Ok(()) => Err(self.failure(log, text)),
+            Err(fault) => {
+                logs::keep(self.cloud, self.plan, &self.stage, text);
+                Err(Failure { what: fault.message, tail: self.tail(text), component: None }.into())
+            }
+        }
+    }
+
+    /// What the instance is doing, in one line.
+    fn activity(&self, log: &AgentLog) -> String {
+        let line = log.last_line.clone().unwrap_or_default();
+        match &log.position {
+            None if line.is_empty() => {
+                let console = agent_log::tail(&self.cloud.compute.console(&self.instance), 1);
+                format!("{} is booting. {console}", self.instance)
+            }
+            _ if log.sanitizing => line,
+            None => line,
+            Some(position) => {
+                let name = self.components.get(position.component).map_or("", |component| component.name.as_str());
+                format!("{name}: {line}")
+            }
+        }
+    }
+
+    /// Why the instance did not come to a good end.
+    fn failure(&self, log: &AgentLog, text: &str) -> Stop {
+        logs::keep(self.cloud, self.plan, &self.stage, text);
+        let stage = self.stage.title().to_lowercase();
+        let position = log.position.as_ref().filter(|_| !log.sanitizing);
+        let component = position.and_then(|position| Some((position, *self.components.get(position.component)?)));
+        let Some((position, component)) = component else {
+            let what = match log.exit {
+                Some(status) => {
+                    format!("{} of the {stage} instance ended with exit status {status}", activity_name(log))
+                }
+                None => format!("the {stage} instance {} went off before it had run its components", self.instance),
+            };
+            return Failure { what, tail: self.tail(text), component: None }.into();
+        };
+        let failure = failed_component(component, position, log);
+        let what = format!("component '{}' failed: {}", component.name, failure.error_message);
+        Failure { what, tail: self.tail(text), component: Some(failure) }.into()
+    }
+
+    /// The end of what the agent has written, or of the console where it has written nothing.
+    fn tail(&self, text: &str) -> String {
+        let tail = agent_log::tail(text, TAIL);
+        if tail.is_empty() { agent_log::tail(&self.cloud.compute.console(&self.instance), TAIL) } else { tail }
+    }
+}
+
+fn activity_name(log: &AgentLog) -> &'static str {
+    if log.sanitizing { "the clean-up" } else { "the agent" }
+}
+
+fn failed_component(component: &plan::Component, position: &agent_log::Position, log: &AgentLog) -> ComponentFailure {
+    let said = log.summary.as_ref().map(|summary| summary.failure_message.trim()).filter(|text| !text.is_empty());
+    let at = match &position.step {
+        Some((phase, step)) => format!(" in phase `{phase}`, step `{step}`"),
+        None => String::new(),
+    };
+    let error_message = match (log.exit, said) {
+        // The runner names phase, step and exit status itself.
+        (Some(_), Some(message)) => message.to_owned(),
+        (Some(status), None) => format!("the component runner ended with exit status {status}{at}"),
+        (None, _) => format!("the instance went off while the component ran{at}"),
+    };
+    ComponentFailure {
+        component_arn: component.arn.clone(),
+        phase_name: position.step.as_ref().map(|(phase, _)| phase.clone()),
+        step_name: position.step.as_ref().map(|(_, step)| step.clone()),
+        error_message,
+    }
+}

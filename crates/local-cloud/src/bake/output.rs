@@ -1,0 +1,98 @@
+//! The AMI: its name and tags, and what distribution adds to them.
+
+use jiff::Timestamp;
+
+use super::now;
+use super::plan::Plan;
+use crate::compute::NewImage;
+use crate::fault::Fault;
+use crate::state::image_builder::{Ami, ImageStatus, SsmParameter};
+use crate::state::{ACCOUNT, Image, Parameter, ParameterVersion, State};
+use crate::store::Store;
+
+/// Name, description and tags of the AMI that a build makes.
+pub(super) fn new_image(plan: &Plan, built: Timestamp) -> NewImage {
+    let pattern = match &plan.distribution.name {
+        Some(name) => name.clone(),
+        None => format!("{} {{{{ imagebuilder:buildDate }}}}", plan.image_name),
+    };
+    let mut tags = plan.ami_tags.clone();
+    tags.extend(plan.own_tags());
+    let description = plan.distribution.description.clone().unwrap_or_default();
+    NewImage { name: substitute(&pattern, &plan.version, built), description, tags }
+}
+
+/// Fills in `{{ imagebuilder:buildDate }}` and `{{ imagebuilder:buildVersion }}`.
+fn substitute(pattern: &str, version: &str, built: Timestamp) -> String {
+    let date = built.strftime("%Y-%m-%dT%H-%M-%S.%3fZ").to_string();
+    let mut name = String::new();
+    let mut rest = pattern;
+    while let Some((before, after)) = rest.split_once("{{") {
+        let Some((variable, remaining)) = after.split_once("}}") else { break };
+        name.push_str(before);
+        match variable.trim() {
+            "imagebuilder:buildDate" => name.push_str(&date),
+            "imagebuilder:buildVersion" => name.push_str(&version.replace('/', "-")),
+            other => name.extend(["{{", other, "}}"]),
+        }
+        rest = remaining;
+    }
+    name + rest
+}
+
+/// The AMI as Image Builder's images show it.
+pub(super) fn ami(plan: &Plan, image: &Image) -> Ami {
+    Ami {
+        region: plan.region.clone(),
+        image: image.image_id.clone(),
+        name: image.name.clone(),
+        description: Some(image.description.clone()).filter(|text| !text.is_empty()),
+        state: ImageStatus::Available.into(),
+        account_id: ACCOUNT.to_owned(),
+    }
+}
+
+/// Gives the AMI the tags of the distribution configuration, and points its parameters at it. Only an image whose tests
+/// have passed comes here.
+pub(super) fn distribute(store: &Store, plan: &Plan, ami: &Ami) -> Result<(), Fault> {
+    store.change(|state| {
+        let deregistered = || {
+            Fault::client("InvalidAMIID.NotFound", format!("the AMI {} was deregistered during its tests", ami.image))
+        };
+        let image = state.images.get_mut(&ami.image).ok_or_else(deregistered)?;
+        image.tags.extend(plan.distribution.ami_tags.clone());
+        for parameter in &plan.parameters {
+            put(state, parameter, &ami.image);
+        }
+        Ok(())
+    })
+}
+
+fn put(state: &mut State, wanted: &SsmParameter, ami: &str) {
+    let name = wanted.parameter_name.clone();
+    let parameter = state.parameters.entry(name.clone()).or_insert_with(|| Parameter {
+        name,
+        kind: "String".to_owned(),
+        data_type: wanted.data_type.clone().unwrap_or_else(|| "text".to_owned()),
+        description: None,
+        versions: Vec::new(),
+    });
+    parameter.versions.push(ParameterVersion { value: ami.to_owned(), modified: now() });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn date_and_version_are_filled_into_the_name() {
+        let built: Timestamp = "2026-11-23T17:50:55.007Z".parse().unwrap();
+        let name = |pattern: &str| substitute(pattern, "1.2.3/4", built);
+        assert_eq!(name("chat {{ imagebuilder:buildDate }}"), "chat 2026-11-23T17-50-55.007Z");
+        assert_eq!(
+            name("{{imagebuilder:buildVersion}}-{{imagebuilder:buildDate}}"),
+            "1.2.3-4-2026-11-23T17-50-55.007Z"
+        );
+        assert_eq!(name("chat {{ other }} {{"), "chat {{other}} {{");
+    }
+}

@@ -1,0 +1,91 @@
+//! Everything one bake needs to know, read once at its beginning.
+
+use crate::fault::Fault;
+use crate::service::image_builder::phases;
+use crate::state::Tags;
+use crate::state::image_builder::{AmiDistribution, InfrastructureSettings, ParameterValue, SsmParameter};
+use crate::store::Store;
+
+/// A component as a build or test instance runs it.
+#[derive(Debug)]
+pub(super) struct Component {
+    pub arn: String,
+    pub name: String,
+    pub data: String,
+    pub phases: Vec<String>,
+    pub parameters: Vec<ParameterValue>,
+}
+
+#[derive(Debug)]
+pub(super) struct Plan {
+    pub image_arn: String,
+    pub image_name: String,
+    pub region: String,
+    /// `1.2.3/4`
+    pub version: String,
+    pub parent_ami: String,
+    pub components: Vec<Component>,
+    pub working_directory: String,
+    /// Size of the root volume, where the recipe changes it.
+    pub volume_gib: Option<u32>,
+    /// Tags of the AMI as the build makes it; those of the distribution come later.
+    pub ami_tags: Tags,
+    pub distribution: AmiDistribution,
+    pub parameters: Vec<SsmParameter>,
+    pub infrastructure: InfrastructureSettings,
+    pub tests: bool,
+    pub terminate_on_completion: bool,
+}
+
+impl Plan {
+    pub(super) fn read(store: &Store, image_arn: &str) -> Result<Self, Fault> {
+        store.read(|state| {
+            let lost = || Fault::internal(format!("the image '{image_arn}' was deleted before its build began"));
+            let build = state.image_builder.images.get(image_arn).ok_or_else(lost)?;
+            let recipe = &build.image.image_recipe;
+            let mut components = Vec::new();
+            for (used, arn) in recipe.components.iter().zip(&build.components) {
+                let found = state.image_builder.components.get(arn);
+                let component = found.ok_or_else(|| Fault::internal(format!("the component '{arn}' was deleted")))?;
+                components.push(Component {
+                    arn: arn.clone(),
+                    name: component.name.clone(),
+                    data: component.data.clone(),
+                    phases: phases(&component.data),
+                    parameters: used.parameters.clone(),
+                });
+            }
+            let infrastructure = build.image.infrastructure_configuration.settings.clone();
+            let configuration = build.image.distribution_configuration.as_ref();
+            let distribution = configuration.and_then(|configuration| configuration.distributions.first());
+            Ok(Self {
+                image_arn: image_arn.to_owned(),
+                image_name: build.image.name.clone(),
+                region: build.region.clone(),
+                version: build.image.version.clone(),
+                parent_ami: build.parent_ami.clone(),
+                components,
+                working_directory: recipe.working_directory.clone().unwrap_or_else(|| "/tmp".to_owned()),
+                volume_gib: recipe.block_device_mappings.iter().find_map(|mapping| mapping.ebs.as_ref()?.volume_size),
+                ami_tags: recipe.ami_tags.clone(),
+                distribution: distribution
+                    .and_then(|distribution| distribution.ami_distribution_configuration.clone())
+                    .unwrap_or_default(),
+                parameters: distribution
+                    .map(|distribution| distribution.ssm_parameter_configurations.clone())
+                    .unwrap_or_default(),
+                tests: build.image.image_tests_configuration.image_tests_enabled,
+                terminate_on_completion: infrastructure.terminate_instance_on_completion.unwrap_or(true),
+                infrastructure,
+            })
+        })
+    }
+
+    /// Tags that Image Builder gives to whatever it makes.
+    pub(super) fn own_tags(&self) -> Tags {
+        Tags::from([
+            ("CreatedBy".to_owned(), "EC2 Image Builder".to_owned()),
+            ("Ec2ImageBuilderArn".to_owned(), self.image_arn.clone()),
+        ])
+    }
+}

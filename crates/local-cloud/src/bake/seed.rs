@@ -1,0 +1,201 @@
+//! The disk that tells the agent of a build or test instance what to do: a tar file with the component runner, the documents
+//! and the scripts around them.
+
+use std::io;
+use std::path::Path;
+
+use serde_json::json;
+use tempfile::NamedTempFile;
+
+use super::plan::{Component, Plan};
+use crate::cloud::Cloud;
+use crate::fault::Fault;
+
+/// Where the agent unpacks the seed.
+const GUEST_DIRECTORY: &str = "/run/local-cloud-agent";
+/// Where a guest reaches the cloud.
+const ENDPOINT: &str = "http://169.254.170.2";
+
+/// What an instance of a bake is for.
+#[derive(Debug, Clone)]
+pub(super) enum Stage {
+    Build,
+    /// Tests this AMI.
+    Test(String),
+}
+
+impl Stage {
+    pub(super) fn title(&self) -> &'static str {
+        match self {
+            Self::Build => "Build",
+            Self::Test(_) => "Test",
+        }
+    }
+
+    fn phases(&self) -> &'static [&'static str] {
+        match self {
+            Self::Build => &["build", "validate"],
+            Self::Test(_) => &["test"],
+        }
+    }
+
+    /// The image that the instance boots from.
+    pub(super) fn ami<'a>(&'a self, plan: &'a Plan) -> &'a str {
+        match self {
+            Self::Build => &plan.parent_ami,
+            Self::Test(ami) => ami,
+        }
+    }
+
+    /// The components that have something to do in this stage, in the recipe's order.
+    pub(super) fn components<'a>(&self, plan: &'a Plan) -> Vec<&'a Component> {
+        let concerned =
+            |component: &&Component| component.phases.iter().any(|phase| self.phases().contains(&phase.as_str()));
+        plan.components.iter().filter(concerned).collect()
+    }
+}
+
+/// Writes the tar file beside the state. It may be removed as soon as the instance is launched.
+pub(super) fn write(
+    cloud: &Cloud,
+    plan: &Plan,
+    stage: &Stage,
+    components: &[&Component],
+) -> Result<NamedTempFile, Fault> {
+    let failed = |error: io::Error| Fault::internal(format!("failed to write the seed of the instance: {error}"));
+    let file = NamedTempFile::with_prefix_in("seed-", &cloud.layout.directory).map_err(failed)?;
+    pack(&file, &cloud.toe, plan, stage, components).map_err(failed)?;
+    Ok(file)
+}
+
+fn pack(file: &NamedTempFile, toe: &Path, plan: &Plan, stage: &Stage, components: &[&Component]) -> io::Result<()> {
+    let mut seed = tar::Builder::new(file);
+    add(&mut seed, "run.sh", 0o755, include_bytes!("run.sh"))?;
+    add(&mut seed, "sanitize.sh", 0o755, include_bytes!("sanitize.sh"))?;
+    add(&mut seed, "settings", 0o644, settings(plan, stage, components.len()).as_bytes())?;
+    add(&mut seed, "veris-toe", 0o755, &fs_err::read(toe)?)?;
+    for (index, component) in components.iter().enumerate() {
+        add(&mut seed, &format!("documents/{index}.yaml"), 0o644, component.data.as_bytes())?;
+        let config = json!({"documents": [{
+            "path": format!("{GUEST_DIRECTORY}/documents/{index}.yaml"),
+            "parameters": component.parameters,
+        }]});
+        add(&mut seed, &format!("config/{index}.json"), 0o644, config.to_string().as_bytes())?;
+    }
+    seed.finish()
+}
+
+fn add(seed: &mut tar::Builder<&NamedTempFile>, path: &str, mode: u32, content: &[u8]) -> io::Result<()> {
+    let mut header = tar::Header::new_gnu();
+    header.set_mode(mode);
+    header.set_size(content.len() as u64);
+    seed.append_data(&mut header, path, content)
+}
+
+/// What `run.sh` reads first: assignments of the shell.
+fn settings(plan: &Plan, stage: &Stage, components: usize) -> String {
+    let sanitize = matches!(stage, Stage::Build);
+    format!(
+        "phases={}\ncomponents={components}\nwork={}\nsanitize={}\nexport AWS_REGION={}\nexport AWS_ENDPOINT_URL_S3={ENDPOINT}\n",
+        stage.phases().join(","),
+        quoted(&plan.working_directory),
+        if sanitize { "yes" } else { "no" },
+        quoted(&plan.region),
+    )
+}
+
+/// A word of the shell that means exactly this text.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::bake::agent_log::{self, AgentLog};
+    use crate::state::Tags;
+    use crate::state::image_builder::{AmiDistribution, InfrastructureSettings, ParameterValue};
+
+    /// Says what it was told, and fails at the second document.
+    const RUNNER: &str = "#!/bin/sh\n\
+        echo \"[$5] [Step] $3\" >&2\n\
+        printf '{\"status\":\"Failed\",\\n\"failureMessage\":\"no %s\"}' \"$(basename \"$3\")\"\n\
+        case $3 in */1.json) exit 3;; esac\n";
+
+    fn component(name: &str, phase: &str) -> Component {
+        Component {
+            arn: format!("arn:{name}"),
+            name: name.to_owned(),
+            data: format!("name: {name}"),
+            phases: vec![phase.to_owned()],
+            parameters: vec![ParameterValue { name: "Version".to_owned(), value: vec!["1.2.0".to_owned()] }],
+        }
+    }
+
+    fn plan(work: &Path, components: Vec<Component>) -> Plan {
+        Plan {
+            image_arn: "arn".to_owned(),
+            image_name: "chat".to_owned(),
+            region: "ap-southeast-2".to_owned(),
+            version: "1.0.0/1".to_owned(),
+            parent_ami: "ami-0".to_owned(),
+            components,
+            working_directory: work.to_str().unwrap().to_owned(),
+            volume_gib: None,
+            ami_tags: Tags::new(),
+            distribution: AmiDistribution::default(),
+            parameters: Vec::new(),
+            infrastructure: InfrastructureSettings::default(),
+            tests: true,
+            terminate_on_completion: true,
+        }
+    }
+
+    /// Unpacks the seed of a test instance and runs it here, as the agent would there.
+    fn run(components: Vec<Component>) -> (AgentLog, String) {
+        let directory = tempfile::tempdir().unwrap();
+        let (runner, seed) = (directory.path().join("runner"), directory.path().join("seed"));
+        fs_err::write(&runner, RUNNER).unwrap();
+        let plan = plan(&directory.path().join("it's work"), components);
+        let stage = Stage::Test("ami-1".to_owned());
+        let file = NamedTempFile::new().unwrap();
+        pack(&file, &runner, &plan, &stage, &stage.components(&plan)).unwrap();
+        tar::Archive::new(fs_err::File::open(file.path()).unwrap()).unpack(&seed).unwrap();
+        let script = format!("exec '{}' 2>&1", seed.join("run.sh").display());
+        let output = Command::new("sh").arg("-c").arg(script).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        (agent_log::parse(&text), text)
+    }
+
+    #[test]
+    fn components_run_in_order_until_one_fails() {
+        let components = ["one", "two", "three"].map(|name| component(name, "test"));
+        let (log, text) = run(components.into());
+        assert_eq!(log.exit, Some(3), "{text}");
+        let position = log.position.unwrap();
+        assert_eq!((position.component, position.step.unwrap().1.as_str()), (1, "Step"), "{text}");
+        assert_eq!(log.summary.unwrap().failure_message, "no 1.json");
+        assert!(!log.sanitizing);
+        assert!(text.ends_with("::exit 3\n"), "{text}");
+    }
+
+    #[test]
+    fn a_stage_without_work_ends_well() {
+        let (log, text) = run(vec![component("install", "build")]);
+        assert_eq!((log.exit, log.position), (Some(0), None), "{text}");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+
+        #[test]
+        fn the_shell_reads_what_was_quoted(text in "[^\0]*") {
+            let output = Command::new("sh").arg("-c").arg(format!("printf %s {}", quoted(&text))).output().unwrap();
+            prop_assert_eq!(output.stdout, text.as_bytes());
+        }
+    }
+}

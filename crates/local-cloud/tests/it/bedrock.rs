@@ -1,0 +1,209 @@
+//! Bedrock's runtime as a guest meets it: frames, the organisation's policy, and rules of conversation.
+
+use std::sync::Arc;
+
+use aws_smithy_eventstream::frame::{DecodedFrame, MessageFrameDecoder};
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
+use local_cloud::compute::Compute;
+use local_cloud::layout::Layout;
+use local_cloud::service::{self, Caller, Request, Response};
+use local_cloud::store::Store;
+use local_cloud::{Cloud, Credentials};
+use serde_json::{Value, json};
+
+use crate::support::options;
+
+const OPUS: &str = "us.anthropic.claude-opus-4-5-20251101-v1:0";
+
+struct Bedrock {
+    cloud: Arc<Cloud>,
+    _directory: tempfile::TempDir,
+}
+
+impl Bedrock {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let layout = Layout { directory: directory.path().join("local"), cache: directory.path().join("cache") };
+        fs_err::create_dir_all(&layout.directory).unwrap();
+        let store = Arc::new(Store::open(layout.state()).unwrap());
+        let credentials = Credentials::load_or_create(&layout).unwrap();
+        let options = options(&layout, None);
+        let compute = Arc::new(Compute::new(Arc::clone(&store), layout.clone(), options.parent, options.pipe));
+        let cloud = Arc::new(Cloud::new(store, layout, compute, credentials, options.toe).unwrap());
+        Self { cloud, _directory: directory }
+    }
+
+    async fn ask(&self, region: &str, model: &str, operation: &str, body: &Value) -> Response {
+        let role = "local-instance-profile".to_owned();
+        self.ask_as(
+            Caller::Instance { instance_id: "i-0123456789abcdef0".to_owned(), role },
+            region,
+            model,
+            operation,
+            body,
+        )
+        .await
+    }
+
+    async fn ask_as(&self, caller: Caller, region: &str, model: &str, operation: &str, body: &Value) -> Response {
+        let request = Request {
+            method: hyper::Method::POST,
+            path: format!("/model/{}/{operation}", model.replace(':', "%3A").replace('/', "%2F")),
+            query: Vec::new(),
+            headers: hyper::HeaderMap::new(),
+            body: body.to_string().into(),
+            caller,
+            region: region.to_owned(),
+        };
+        service::bedrock::handle(&self.cloud, request).await
+    }
+}
+
+fn user(text: &str) -> Value {
+    json!({"role": "user", "content": [{"text": text}]})
+}
+
+fn assistant(text: &str) -> Value {
+    json!({"role": "assistant", "content": [{"text": text}]})
+}
+
+async fn body(response: Response) -> Bytes {
+    response.into_body().collect().await.unwrap().to_bytes()
+}
+
+async fn refusal(response: Response) -> String {
+    let (status, code) = (response.status(), response.headers()["x-amzn-errortype"].to_str().unwrap().to_owned());
+    let body: Value = serde_json::from_slice(&body(response).await).unwrap();
+    format!("{} {code}: {}", status.as_u16(), body["message"].as_str().unwrap())
+}
+
+/// Type and payload of every event in a stream.
+fn events(stream: &[u8]) -> Vec<(String, Value)> {
+    let mut decoder = MessageFrameDecoder::new();
+    let mut rest = BytesMut::from(stream);
+    let mut events = Vec::new();
+    while let DecodedFrame::Complete(message) = decoder.decode_frame(&mut rest).unwrap() {
+        let header = |name: &str| {
+            let found = message.headers().iter().find(|header| header.name().as_str() == name).unwrap();
+            found.value().as_string().unwrap().as_str().to_owned()
+        };
+        assert_eq!((header(":message-type"), header(":content-type")), ("event".into(), "application/json".into()));
+        events.push((header(":event-type"), serde_json::from_slice(message.payload()).unwrap()));
+    }
+    assert!(rest.is_empty(), "{} bytes are no frame", rest.len());
+    events
+}
+
+#[tokio::test]
+async fn an_answer_streams_word_by_word() {
+    let bedrock = Bedrock::new();
+    let request = json!({
+        "messages": [user("What is a rollback?"), assistant("Going back."), user("Elaborate on that")],
+        "system": [{"text": "Answer briefly."}, {"cachePoint": {"type": "default"}}],
+        "requestMetadata": {"session": "1"},
+    });
+    let response = bedrock.ask("us-east-1", OPUS, "converse-stream", &request).await;
+    assert_eq!(response.headers()["content-type"], "application/vnd.amazon.eventstream");
+    let events = events(&body(response).await);
+    let kinds: Vec<&str> = events.iter().map(|(kind, _)| kind.as_str()).collect();
+    assert_eq!(kinds[0], "messageStart");
+    assert!(kinds[1..kinds.len() - 3].iter().all(|kind| *kind == "contentBlockDelta"));
+    assert_eq!(kinds[kinds.len() - 3..], ["contentBlockStop", "messageStop", "metadata"]);
+    let deltas: Vec<&str> = events.iter().filter_map(|(_, event)| event["delta"]["text"].as_str()).collect();
+    assert!(deltas.len() > 20 && deltas.iter().all(|delta| delta.trim().split(' ').count() == 1), "{deltas:?}");
+    insta::assert_snapshot!(deltas.concat(), @"This is turn 2 of our conversation, and you said: “Elaborate on that”. Before that you said: “What is a rollback?”, so this goes on from there. I am the local cloud's stand-in for a model: nothing here has left your machine.");
+    let usage = &events.last().unwrap().1["usage"];
+    assert_eq!(*usage, json!({"inputTokens": 11, "outputTokens": deltas.len(), "totalTokens": 11 + deltas.len()}));
+
+    let whole = bedrock.ask("us-east-1", OPUS, "converse", &request).await;
+    let whole: Value = serde_json::from_slice(&body(whole).await).unwrap();
+    assert_eq!(whole["output"]["message"]["content"][0]["text"], deltas.concat());
+    assert_eq!(whole["stopReason"], "end_turn");
+}
+
+#[tokio::test]
+async fn the_first_words_arrive_before_the_last_ones_are_spoken() {
+    let bedrock = Bedrock::new();
+    let request = json!({"messages": [user("Hello")]});
+    let mut stream = bedrock.ask("us-east-1", OPUS, "converse-stream", &request).await.into_body();
+    let mut frames = Vec::new();
+    while let Some(frame) = stream.frame().await {
+        frames.push(events(&frame.unwrap().into_data().unwrap()).len());
+    }
+    assert!(frames.len() > 20 && frames.iter().all(|events| *events == 1), "{frames:?}");
+}
+
+#[tokio::test]
+async fn an_answer_is_cut_where_the_request_says() {
+    let bedrock = Bedrock::new();
+    for (config, text, reason) in [
+        (json!({"maxTokens": 3}), "This is turn ", "max_tokens"),
+        (json!({"stopSequences": ["turn"]}), "This is ", "stop_sequence"),
+    ] {
+        let request = json!({"messages": [user("Hello")], "inferenceConfig": config});
+        let answer = body(bedrock.ask("us-east-1", OPUS, "converse", &request).await).await;
+        let answer: Value = serde_json::from_slice(&answer).unwrap();
+        assert_eq!(answer["output"]["message"]["content"][0]["text"], text);
+        assert_eq!(answer["stopReason"], reason);
+    }
+}
+
+#[tokio::test]
+async fn the_organisations_policy_is_the_one_that_costs_days() {
+    let bedrock = Bedrock::new();
+    let request = json!({"messages": [user("Hello")]});
+    let mut refusals = String::new();
+    for (region, model) in [
+        ("us-east-1", "anthropic.claude-opus-4-5-20251101-v1:0"),
+        ("us-east-1", "global.anthropic.claude-opus-4-5-20251101-v1:0"),
+        ("ap-southeast-2", OPUS),
+        ("us-east-1", "us.anthropic.claude-opus-99"),
+        ("us-east-1", "eu.anthropic.claude-opus-4-5-20251101-v1:0"),
+    ] {
+        let refused = refusal(bedrock.ask(region, model, "converse-stream", &request).await).await;
+        refusals += &format!("{region} {model}\n  {refused}\n");
+    }
+    let operator = bedrock.ask_as(Caller::Operator, "us-east-1", OPUS, "converse", &request).await;
+    refusals += &format!("the operator\n  {}\n", refusal(operator).await);
+    insta::assert_snapshot!(refusals, @"
+    us-east-1 anthropic.claude-opus-4-5-20251101-v1:0
+      403 AccessDeniedException: User: arn:aws:sts::000000000000:assumed-role/local-instance-profile/i-0123456789abcdef0 is not authorized to perform: bedrock:InvokeModelWithResponseStream on resource: arn:aws:bedrock:us-east-1::foundation-model/anthropic.claude-opus-4-5-20251101-v1:0 with an explicit deny in a service control policy
+    us-east-1 global.anthropic.claude-opus-4-5-20251101-v1:0
+      403 AccessDeniedException: User: arn:aws:sts::000000000000:assumed-role/local-instance-profile/i-0123456789abcdef0 is not authorized to perform: bedrock:InvokeModelWithResponseStream on resource: arn:aws:bedrock:::foundation-model/anthropic.claude-opus-4-5-20251101-v1:0 with an explicit deny in a service control policy
+    ap-southeast-2 us.anthropic.claude-opus-4-5-20251101-v1:0
+      400 ValidationException: The provided model identifier is invalid.
+    us-east-1 us.anthropic.claude-opus-99
+      400 ValidationException: The provided model identifier is invalid.
+    us-east-1 eu.anthropic.claude-opus-4-5-20251101-v1:0
+      400 ValidationException: The provided model identifier is invalid.
+    the operator
+      403 AccessDeniedException: User: arn:aws:iam::000000000000:user/local is not authorized to perform: bedrock:InvokeModel on resource: arn:aws:bedrock:us-east-1:000000000000:inference-profile/us.anthropic.claude-opus-4-5-20251101-v1:0 because no identity-based policy allows the bedrock:InvokeModel action
+    ");
+    let profile = format!("arn:aws:bedrock:us-east-1:000000000000:inference-profile/{OPUS}");
+    assert_eq!(bedrock.ask("us-east-1", &profile, "converse", &request).await.status(), 200);
+}
+
+#[tokio::test]
+async fn a_conversation_that_bedrock_would_refuse_is_refused() {
+    let bedrock = Bedrock::new();
+    let mut refusals = String::new();
+    for request in [
+        json!({"messages": []}),
+        json!({"messages": [assistant("Hello")]}),
+        json!({"messages": [user("Hello"), user("Are you there?")]}),
+        json!({"messages": [{"role": "user", "content": []}]}),
+        json!({"messages": [user("Hello"), assistant(" ")]}),
+        json!({"messages": [{"role": "user", "content": [{"image": {}}]}]}),
+        json!({"messages": [{"role": "system", "content": []}]}),
+        json!({"messages": [user("Hello")], "inferenceConfig": {"maxTokens": 0}}),
+        json!({"messages": [user("Hello")], "inferenceConfig": {"temperature": 2}}),
+        json!({"messages": [user("Hello")], "toolConfig": {"tools": []}}),
+    ] {
+        let refused = refusal(bedrock.ask("us-east-1", OPUS, "converse", &request).await).await;
+        refusals += &format!("{refused}\n");
+    }
+    insta::assert_snapshot!(refusals);
+    let other = bedrock.ask("us-east-1", OPUS, "invoke", &json!({})).await;
+    assert_eq!(refusal(other).await.split(':').next(), Some("404 UnknownOperationException"));
+}
