@@ -71,6 +71,7 @@ async fn an_endless_answer_is_cut_off() {
     let SocketAddr::V4(address) = listener.local_addr().unwrap() else { panic!("loopback is IPv4") };
     tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
+        assert!(stream.read(&mut [0; 1024]).await.unwrap() > 0);
         stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
         while stream.write_all(&[b'x'; 4096]).await.is_ok() {}
     });

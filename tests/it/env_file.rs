@@ -10,7 +10,7 @@ use crate::command::Sandbox;
 
 /// The server's own parser: both sides must agree.
 #[path = "../../crates/veris-chat/src/env_file.rs"]
-#[expect(dead_code, unreachable_pub, reason = "another crate's file, of which only `parse` is used here")]
+#[expect(unreachable_pub, reason = "another crate's file, of which only `parse` is used here")]
 mod server;
 
 proptest! {

@@ -72,6 +72,8 @@ fn env_points_a_shell_at_the_cloud_and_away_from_any_other() {
     let script = format!("eval \"$({} local env)\" && env | grep ^AWS_ | sort", env!("CARGO_BIN_EXE_veris"));
     let output = std::process::Command::new("sh")
         .args(["-c", &script])
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap())
         .env("VERIS_LOCAL_DIR", sandbox.local_directory())
         .env("AWS_PROFILE", "production")
         .env("AWS_SESSION_TOKEN", "old")
