@@ -8,6 +8,7 @@ mod ec2_launch;
 mod ec2_tags;
 mod guests;
 mod listener;
+mod metadata;
 mod s3;
 mod signatures;
 mod ssm;
