@@ -70,6 +70,8 @@ pub enum ParentError {
 
 /// Answers the parent image, building it where the cache lacks it. `progress` gets a line for each phase.
 pub fn ensure(cache: &Path, progress: &mut dyn FnMut(&str)) -> Result<Parent, ParentError> {
+    // QEMU runs in other directories than we do.
+    let cache = &std::path::absolute(cache).map_err(failed("find the cache of parent images"))?;
     let parent = Parent::at(cache, &recipe::digest());
     if parent.is_complete() {
         return Ok(parent);

@@ -214,7 +214,7 @@ fn pipe() -> PathBuf {
 
 /// Shared with the tool, so that the image is built once.
 fn cache() -> PathBuf {
-    let named = |name: &str| std::env::var_os(name).map(PathBuf::from);
+    let named = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let cache = named("VERIS_CACHE_DIR").or_else(|| Some(named("XDG_CACHE_HOME")?.join("veris")));
     cache.unwrap_or_else(|| named("HOME").unwrap().join(".cache/veris"))
 }

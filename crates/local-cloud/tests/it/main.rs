@@ -10,6 +10,7 @@ mod ec2_tags;
 mod guests;
 mod image_builder;
 mod listener;
+mod metadata;
 mod s3;
 mod signatures;
 mod ssm;
