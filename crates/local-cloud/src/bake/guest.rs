@@ -125,7 +125,7 @@ impl<'a> Guest<'a> {
             None => line,
             Some(position) => {
                 let name = self.components.get(position.component).map_or("", |component| component.name.as_str());
-                format!("{name}: {line}")
+                if line.is_empty() { name.to_owned() } else { format!("{name}: {line}") }
             }
         }
     }
@@ -181,8 +181,11 @@ fn failed_component(component: &plan::Component, position: &agent_log::Position,
         None => String::new(),
     };
     let error_message = match (log.exit, said) {
-        // The runner names phase, step and exit status itself.
-        (Some(_), Some(message)) => message.to_owned(),
+        // The runner names phase, step and exit status itself; where our seed puts the document is of no interest.
+        (Some(_), Some(message)) => {
+            let label = format!("document {}: ", seed::document(position.component));
+            message.strip_prefix(&label).unwrap_or(message).to_owned()
+        }
         (Some(status), None) => format!("the component runner ended with exit status {status}{at}"),
         (None, _) => format!("the instance went off while the component ran{at}"),
     };

@@ -27,13 +27,10 @@ impl Compute {
     }
 
     /// Moves an Elastic IP to a running instance; answers the association id.
-    pub async fn associate_address(
-        self: &Arc<Self>,
-        allocation_id: &str,
-        instance_id: &str,
-    ) -> Result<String, Fault> {
+    pub async fn associate_address(self: &Arc<Self>, allocation_id: &str, instance_id: &str) -> Result<String, Fault> {
         // The move goes on when whoever asked for it has hung up: half a move would be neither here nor there.
-        let (compute, allocation_id, instance_id) = (Arc::clone(self), allocation_id.to_owned(), instance_id.to_owned());
+        let (compute, allocation_id, instance_id) =
+            (Arc::clone(self), allocation_id.to_owned(), instance_id.to_owned());
         let moved = tokio::spawn(async move { compute.move_address(&allocation_id, &instance_id).await });
         moved.await.map_err(|error| Fault::internal(format!("failed to move an Elastic IP: {error}")))?
     }
@@ -56,7 +53,8 @@ impl Compute {
             new.unforward(address.public_ip).await.map_err(VmError::fault)?;
         }
         lead(address.public_ip, old.as_mut(), &mut new).await.map_err(VmError::fault)?;
-        let association = Association { association_id: ids::resource("eipassoc"), instance_id: instance_id.to_owned() };
+        let association =
+            Association { association_id: ids::resource("eipassoc"), instance_id: instance_id.to_owned() };
         let id = association.association_id.clone();
         let recorded = self.record_association(allocation_id, Some(association));
         if let Err(fault) = recorded {
@@ -78,7 +76,8 @@ impl Compute {
             let is_asked = |association: &Association| association.association_id == association_id;
             state.addresses.values().find(|address| address.association.as_ref().is_some_and(is_asked)).cloned()
         });
-        let Some((address, association)) = found.and_then(|address| Some((address.clone(), address.association?))) else {
+        let Some((address, association)) = found.and_then(|address| Some((address.clone(), address.association?)))
+        else {
             let message = format!("The association ID '{association_id}' does not exist");
             return Err(Fault::client("InvalidAssociationID.NotFound", message));
         };

@@ -31,7 +31,9 @@ impl Compute {
             Err(fault) => self.give_up(&instance_id, is_new, &fault),
         };
         match booted {
-            Ok(instance) => tracing::info!(instance_id, state = instance.state.code_and_name().1, "an instance was booted"),
+            Ok(instance) => {
+                tracing::info!(instance_id, state = instance.state.code_and_name().1, "an instance was booted")
+            }
             Err(fault) => tracing::error!(instance_id, %fault, "failed to write down what became of an instance"),
         }
     }
@@ -48,8 +50,7 @@ impl Compute {
             disk::overlay(&self.image_disk(image), &disk, instance.volume_gib).await.map_err(VmError::fault)?;
         }
         let parent = image.map_or_else(|| self.parent.clone(), |image| self.parent(&image.parent));
-        let accelerator =
-            *self.accelerator.get_or_init(|| Accelerator::find(&self.layout.cache, &self.parent)).await;
+        let accelerator = *self.accelerator.get_or_init(|| Accelerator::find(&self.layout.cache, &self.parent)).await;
         let directory = self.directory(id);
         let machine = Machine {
             instance_id: id,

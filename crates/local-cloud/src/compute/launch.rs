@@ -43,7 +43,15 @@ impl LaunchRequest {
         let limit = self.http_put_response_hop_limit;
         let seed = &self.agent_seed;
         let facts = serde_json::json!([
-            image_id, instance_type, key_name, security_groups, instance_profile, volume_gib, limit, tags, seed
+            image_id,
+            instance_type,
+            key_name,
+            security_groups,
+            instance_profile,
+            volume_gib,
+            limit,
+            tags,
+            seed
         ]);
         let mut hash = Sha256::new_with_prefix(facts.to_string());
         // A marker keeps no user data and empty user data apart.
@@ -58,7 +66,10 @@ impl LaunchRequest {
 impl std::fmt::Debug for LaunchRequest {
     /// User data holds secrets.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("LaunchRequest").field("image_id", &self.image_id).field("tags", &self.tags).finish_non_exhaustive()
+        f.debug_struct("LaunchRequest")
+            .field("image_id", &self.image_id)
+            .field("tags", &self.tags)
+            .finish_non_exhaustive()
     }
 }
 
@@ -141,7 +152,8 @@ fn launched_before(state: &State, request: &LaunchRequest, digest: &str) -> Resu
     let first = state.instances.values().find(|instance| instance.client_token.as_ref() == Some(token));
     match first {
         Some(first) if first.request_digest != digest => {
-            let message = "Arguments on this idempotent request are inconsistent with arguments used in previous request(s).";
+            let message =
+                "Arguments on this idempotent request are inconsistent with arguments used in previous request(s).";
             Err(Fault::client("IdempotentParameterMismatch", message))
         }
         first => Ok(first.cloned()),

@@ -41,7 +41,8 @@ fn corner(directory: &Path, first: u8) -> impl Iterator<Item = Ipv4Addr> {
     let digest = Sha256::digest(directory.as_os_str().as_encoded_bytes());
     let second = first + digest[0] % 64;
     let third = digest[1];
-    (0..=u8::MAX).flat_map(move |step| (1..=254).map(move |last| Ipv4Addr::new(127, second, third.wrapping_add(step), last)))
+    (0..=u8::MAX)
+        .flat_map(move |step| (1..=254).map(move |last| Ipv4Addr::new(127, second, third.wrapping_add(step), last)))
 }
 
 fn can_be_bound(address: Ipv4Addr) -> bool {

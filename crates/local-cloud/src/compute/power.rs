@@ -26,7 +26,9 @@ impl Compute {
         match instance.state {
             InstanceState::Stopping | InstanceState::Stopped => return Ok(instance),
             InstanceState::Pending | InstanceState::Running => {}
-            InstanceState::ShuttingDown | InstanceState::Terminated => return Err(incorrect_state(&instance, "stopped")),
+            InstanceState::ShuttingDown | InstanceState::Terminated => {
+                return Err(incorrect_state(&instance, "stopped"));
+            }
         }
         let stopping = self.change(instance_id, |instance| {
             instance.state = InstanceState::Stopping;

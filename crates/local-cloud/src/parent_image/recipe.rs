@@ -44,7 +44,11 @@ pub(super) const ASSETS: &[Asset] = &[
     asset("initrd-init", 0o755, include_str!("guest/initrd-init")),
     asset("overlay/etc/systemd/network/10-virtio.network", 0o644, include_str!("guest/10-virtio.network")),
     asset("overlay/etc/systemd/system/cloud-init.service", 0o644, include_str!("guest/cloud-init.service")),
-    asset("overlay/etc/systemd/system/local-cloud-agent.service", 0o644, include_str!("guest/local-cloud-agent.service")),
+    asset(
+        "overlay/etc/systemd/system/local-cloud-agent.service",
+        0o644,
+        include_str!("guest/local-cloud-agent.service"),
+    ),
     asset("overlay/etc/cloud/cloud.cfg", 0o644, include_str!("guest/cloud.cfg")),
     asset("overlay/etc/modprobe.d/local-cloud.conf", 0o644, include_str!("guest/blacklist.conf")),
     asset("overlay/usr/lib/local-cloud/agent", 0o755, include_str!("guest/agent")),

@@ -77,7 +77,16 @@ impl Verdict {
 async fn boots_with_kvm(kernel: &Path) -> bool {
     let mut command = Command::new(PROGRAM);
     command.args(["-machine", "q35", "-accel", "kvm", "-cpu", "host", "-m", "256", "-nodefaults", "-no-user-config"]);
-    command.args(["-display", "none", "-no-reboot", "-serial", "stdio", "-append", "console=ttyS0 panic=-1", "-kernel"]);
+    command.args([
+        "-display",
+        "none",
+        "-no-reboot",
+        "-serial",
+        "stdio",
+        "-append",
+        "console=ttyS0 panic=-1",
+        "-kernel",
+    ]);
     command.arg(kernel).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
     let Ok(child) = command.spawn() else { return false };
     // When the deadline passes, the child is dropped and with that killed.
