@@ -50,10 +50,9 @@ pub struct Compute {
 impl Compute {
     /// Joins the parts. Nothing runs before [`Compute::reconcile`].
     pub fn new(store: Arc<Store>, layout: Layout, parent: Parent, pipe: Vec<OsString>) -> Self {
-        let layout = layout.canonical();
         Self {
             store,
-            layout,
+            layout: layout.canonical(),
             parent,
             pipe,
             accelerator: OnceCell::new(),

@@ -1,12 +1,14 @@
 //! The end of a local cloud, also of one whose processes were killed: nothing of it runs or listens afterwards.
 
+use std::fs::{File, TryLockError};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
 use crate::endpoint::{Endpoint, start_time};
+use crate::fault::Fault;
 use crate::layout::Layout;
 use crate::parent_image;
 use crate::state::{InstanceState, State};
@@ -35,29 +37,32 @@ pub struct Swept {
 pub enum DownError {
     #[error("failed to look for the local cloud's processes")]
     Look(#[source] io::Error),
+    #[error("a local cloud is just starting in `{directory}`; try again when it is up")]
+    Starting { directory: PathBuf },
     #[error("failed to end the local cloud's process {what}")]
     End { what: String, source: io::Error },
     #[error("the local cloud's process {what} does not end, not even when it is killed")]
     Stuck { what: String },
     #[error("failed to remove what the local cloud left in `{directory}`")]
-    Remove { directory: std::path::PathBuf, source: io::Error },
+    Remove { directory: PathBuf, source: io::Error },
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error("failed to write down that the instances are stopped: {0}")]
-    State(crate::fault::Fault),
+    State(Fault),
 }
 
 /// Ends the control plane and the guests, and removes their sockets and temporary files. Disks and state stay.
 pub fn sweep(layout: &Layout) -> Result<Swept, DownError> {
-    let layout = &layout.canonical();
+    let layout = &layout.clone().canonical();
     // The control plane first: it would take the end of a guest for a failure.
     let control_plane = end_control_plane(layout)?;
+    let _lock = lock(layout)?;
     let guests = end_guests(&layout.directory.join("instances"))?;
     let removed = remove_traces(layout).and_then(|()| parent_image::sweep(&layout.cache));
     removed.map_err(|source| DownError::Remove { directory: layout.directory.clone(), source })?;
     if layout.state().exists() {
         let store = Store::open(layout.state())?;
-        store.change(|state| Ok(mark_stopped(state))).map_err(DownError::State)?;
+        store.change(mark_stopped).map_err(DownError::State)?;
     }
     Ok(Swept { control_plane, guests })
 }
@@ -72,6 +77,16 @@ fn end_control_plane(layout: &Layout) -> Result<bool, DownError> {
     let what = format!("{} (the control plane)", endpoint.pid);
     end(&process, CONTROL_PLANE, &what)?;
     Ok(true)
+}
+
+/// Keeps a control plane from starting in the middle; `None` where there is no directory for it to start in.
+fn lock(layout: &Layout) -> Result<Option<File>, DownError> {
+    let Ok(directory) = File::open(&layout.directory) else { return Ok(None) };
+    match directory.try_lock() {
+        Ok(()) => Ok(Some(directory)),
+        Err(TryLockError::WouldBlock) => Err(DownError::Starting { directory: layout.directory.clone() }),
+        Err(TryLockError::Error(error)) => Err(DownError::Look(error)),
+    }
 }
 
 fn end_guests(instances: &Path) -> Result<usize, DownError> {
@@ -121,7 +136,7 @@ fn remove_traces(layout: &Layout) -> io::Result<()> {
     Ok(())
 }
 
-fn entries(directory: &Path) -> io::Result<Vec<std::path::PathBuf>> {
+fn entries(directory: &Path) -> io::Result<Vec<PathBuf>> {
     match fs_err::read_dir(directory) {
         Ok(entries) => entries.map(|entry| entry.map(|entry| entry.path())).collect(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
@@ -137,7 +152,8 @@ fn remove(file: &Path) -> io::Result<()> {
 }
 
 /// What was going on has stopped. A termination that was under way is finished by the next start.
-fn mark_stopped(state: &mut State) {
+#[expect(clippy::unnecessary_wraps, reason = "it is a change of the state, as the store wants it")]
+fn mark_stopped(state: &mut State) -> Result<(), Fault> {
     for instance in state.instances.values_mut() {
         if matches!(instance.state, InstanceState::Pending | InstanceState::Running | InstanceState::Stopping) {
             instance.state = InstanceState::Stopped;
@@ -145,6 +161,7 @@ fn mark_stopped(state: &mut State) {
             instance.state_reason = Some(("Server.ScheduledStop".to_owned(), message.to_owned()));
         }
     }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -167,6 +184,6 @@ mod tests {
         stale.write(&layout).unwrap();
         fs_err::write(directory.path().join(".tmpAbCdEf"), "half").unwrap();
         assert_eq!(sweep(&layout).unwrap(), Swept { control_plane: false, guests: 0 });
-        assert_eq!(entries(directory.path()).unwrap(), Vec::<std::path::PathBuf>::new());
+        assert_eq!(entries(directory.path()).unwrap(), Vec::<PathBuf>::new());
     }
 }

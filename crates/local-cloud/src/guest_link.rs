@@ -23,8 +23,8 @@ use crate::{route, service};
 
 /// The longest first line: a channel's name and an instance's id.
 const PREAMBLE: usize = 64;
-/// How long a guest may take to send a request's head.
-const HEAD: Duration = Duration::from_secs(30);
+/// How long a guest may take to send a request's head, and how long its connection may be idle.
+const HEAD: Duration = Duration::from_mins(1);
 
 /// What a guest's connection leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

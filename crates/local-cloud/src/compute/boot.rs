@@ -32,7 +32,8 @@ impl Compute {
         };
         match booted {
             Ok(instance) => {
-                tracing::info!(instance_id, state = instance.state.code_and_name().1, "an instance was booted")
+                let state = instance.state.code_and_name().1;
+                tracing::info!(instance_id, state, "an instance was booted");
             }
             Err(fault) => tracing::error!(instance_id, %fault, "failed to write down what became of an instance"),
         }

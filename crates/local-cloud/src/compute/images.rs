@@ -65,7 +65,7 @@ impl Compute {
     }
 
     /// Removes the disks that no image, no snapshot and no instance needs any more.
-    pub(super) fn collect_disks(&self) {
+    pub fn collect_disks(&self) {
         let removed = self.unneeded_disks().and_then(|disks| disks.iter().try_for_each(fs_err::remove_file));
         if let Err(error) = removed {
             // They are found again at the next start.

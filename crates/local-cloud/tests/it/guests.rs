@@ -1,4 +1,5 @@
 //! Real guests: an image is made in one, others are launched from it, and an Elastic IP moves between them.
+#![expect(clippy::print_stderr, reason = "a boot takes minutes, and a skip needs its reason")]
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
@@ -13,7 +14,7 @@ use local_cloud::store::Store;
 use local_cloud::{Cloud, Credentials, down, guest_link, parent_image};
 
 /// Emulated guests on a busy machine are slow, but not this slow.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_mins(5);
 
 /// Prepares a server in the image, and proves what a build instance is given.
 const BUILD: &str = r#"#!/bin/sh

@@ -1,4 +1,4 @@
-//! The local cloud as a client meets it on the wire: signed requests over HTTP, whole answers. `guests` alone boots any.
+//! The local cloud as a client meets it on the wire: signed requests over HTTP, whole answers. Only `guests` boots any.
 #![expect(clippy::unwrap_used, reason = "a test's helper fails as its test does")]
 
 mod bedrock;
@@ -10,6 +10,7 @@ mod ec2_tags;
 mod guests;
 mod image_builder;
 mod listener;
+mod metadata;
 mod s3;
 mod signatures;
 mod ssm;

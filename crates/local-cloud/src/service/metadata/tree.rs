@@ -154,7 +154,9 @@ mod tests {
             Found::Leaf(text) => pages.push(format!("{path} = {text}")),
             Found::Listing(names) => {
                 let join = |name: &String| if path.is_empty() { name.clone() } else { format!("{path}/{name}") };
-                names.iter().for_each(|name| walk(join(name).trim_end_matches('/'), pages));
+                for name in &names {
+                    walk(join(name).trim_end_matches('/'), pages);
+                }
             }
         }
     }
