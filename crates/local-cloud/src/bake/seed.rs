@@ -77,17 +77,12 @@ fn pack(file: &NamedTempFile, toe: &Path, plan: &Plan, stage: &Stage, components
     for (index, component) in components.iter().enumerate() {
         add(&mut seed, &format!("documents/{index}.yaml"), 0o644, component.data.as_bytes())?;
         let config = json!({"documents": [{
-            "path": document(index),
+            "path": format!("{GUEST_DIRECTORY}/documents/{index}.yaml"),
             "parameters": component.parameters,
         }]});
         add(&mut seed, &format!("config/{index}.json"), 0o644, config.to_string().as_bytes())?;
     }
     seed.finish()
-}
-
-/// Where an instance finds the document of its component with this index.
-pub(super) fn document(index: usize) -> String {
-    format!("{GUEST_DIRECTORY}/documents/{index}.yaml")
 }
 
 fn add(seed: &mut tar::Builder<&NamedTempFile>, path: &str, mode: u32, content: &[u8]) -> io::Result<()> {
