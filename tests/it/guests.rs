@@ -5,7 +5,7 @@
 mod chat;
 mod cloud;
 mod processes;
-mod project;
+mod recipe;
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use self::chat::Chat;
 use self::cloud::Cloud;
-use self::project::Project;
+use self::recipe::Recipe;
 
 #[test]
 fn a_version_is_baked_launched_replaced_and_rolled_back() {
@@ -42,8 +42,8 @@ fn bake_once(cloud: &Cloud) {
     assert_eq!(again["imageId"], baked["imageId"]);
     assert_eq!(cloud.state(), before, "baking unchanged inputs changed the cloud");
 
-    let other = Project::with_changed_config();
-    let refused = cloud.fails(2, &["bake", "--version", "1.0.0", "--project", other.path()]);
+    let other = Recipe::with("config/veris-chat.yaml", "tests/fixtures/other-config.yaml");
+    let refused = cloud.fails(2, &["bake", "--version", "1.0.0", "--recipe", other.path()]);
     assert!(refused.contains("1.0.0") && refused.contains("--version"), "{refused}");
 }
 
@@ -83,7 +83,8 @@ fn replace_by_second(cloud: &Cloud, url: &str) {
 
 fn the_stock_aws_cli_sees_it(cloud: &Cloud) {
     let Some(images) = cloud.aws(&["ec2", "describe-images", "--owners", "self"]) else { return };
-    let names: Vec<&str> = images["Images"].as_array().unwrap().iter().filter_map(|image| image["Name"].as_str()).collect();
+    let names: Vec<&str> =
+        images["Images"].as_array().unwrap().iter().filter_map(|image| image["Name"].as_str()).collect();
     assert!(names.iter().all(|name| name.starts_with("veris-chat-1.")) && names.len() == 2, "{names:?}");
 
     let running = ["ec2", "describe-instances", "--filters", "Name=instance-state-name,Values=running"];
@@ -96,9 +97,9 @@ fn the_stock_aws_cli_sees_it(cloud: &Cloud) {
 }
 
 fn a_failing_step_fails_the_bake_and_leaves_nothing(cloud: &Cloud, url: &str) {
-    let broken = Project::with_failing_component();
+    let broken = Recipe::with("components/10-base.yaml", "tests/fixtures/failing.yaml");
     let before = cloud.image_builder_names();
-    let error = cloud.fails(3, &["bake", "--version", "1.2.0", "--project", broken.path()]);
+    let error = cloud.fails(3, &["bake", "--version", "1.2.0", "--recipe", broken.path()]);
     assert!(error.contains("the disk is made of cheese"), "the step's own output is missing: {error}");
     assert_eq!(cloud.image_builder_names(), before, "the failed bake left something behind");
     assert_eq!(cloud.json(&["images"]).as_array().map(Vec::len), Some(2));

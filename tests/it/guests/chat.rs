@@ -5,18 +5,18 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 /// One session with the service.
-pub struct Chat {
+pub(crate) struct Chat {
     url: String,
     session: String,
 }
 
 impl Chat {
-    pub fn new(url: &str, session: &str) -> Self {
+    pub(crate) fn new(url: &str, session: &str) -> Self {
         Self { url: url.to_owned(), session: session.to_owned() }
     }
 
     /// Sends a message and collects the answer from the stream, whose form it checks.
-    pub fn say(&mut self, message: &str) -> String {
+    pub(crate) fn say(&mut self, message: &str) -> String {
         let body = json!({ "session_id": self.session, "message": message }).to_string();
         let stream = agent()
             .post(format!("{}/chat/stream/", self.url))
@@ -38,13 +38,13 @@ impl Chat {
     }
 }
 
-pub fn get(url: &str) -> String {
+pub(crate) fn get(url: &str) -> String {
     let answer = agent().get(url).call();
     answer.unwrap_or_else(|error| panic!("no answer from {url}: {error}")).body_mut().read_to_string().unwrap()
 }
 
 /// The version that answers at the address.
-pub fn version(url: &str) -> String {
+pub(crate) fn version(url: &str) -> String {
     let answer: Value = serde_json::from_str(&get(&format!("{url}/version"))).unwrap();
     answer["version"].as_str().unwrap().to_owned()
 }

@@ -10,13 +10,13 @@ use tempfile::TempDir;
 
 use super::processes;
 
-pub struct Cloud {
+pub(crate) struct Cloud {
     directory: TempDir,
 }
 
 impl Cloud {
     /// Starts a cloud, or says why no guest can run here.
-    pub fn up() -> Option<Self> {
+    pub(crate) fn up() -> Option<Self> {
         for tool in ["qemu-system-x86_64", "qemu-img", "mmdebstrap", "mkfs.ext4"] {
             if !on_path(tool) {
                 let required = std::env::var_os("VERIS_REQUIRE_GUESTS").is_some();
@@ -31,7 +31,7 @@ impl Cloud {
     }
 
     /// Runs a command that must succeed, and answers its data.
-    pub fn json(&self, arguments: &[&str]) -> Value {
+    pub(crate) fn json(&self, arguments: &[&str]) -> Value {
         let begin = Instant::now();
         let output = self.veris(arguments).args(["--output", "json"]).output().unwrap();
         eprintln!("veris {}: {:.1} s", arguments.join(" "), begin.elapsed().as_secs_f64());
@@ -40,7 +40,7 @@ impl Cloud {
     }
 
     /// Runs a command that must fail with this exit code, and answers what it said.
-    pub fn fails(&self, code: i32, arguments: &[&str]) -> String {
+    pub(crate) fn fails(&self, code: i32, arguments: &[&str]) -> String {
         let output = self.veris(arguments).output().unwrap();
         assert_eq!(output.status.code(), Some(code), "`veris {}`:\n{}", arguments.join(" "), talk(&output));
         assert!(output.stdout.is_empty(), "a failure must print no data");
@@ -48,7 +48,7 @@ impl Cloud {
     }
 
     /// Runs the stock AWS CLI with the exports of `veris local env`; `None` where it is not installed.
-    pub fn aws(&self, arguments: &[&str]) -> Option<Value> {
+    pub(crate) fn aws(&self, arguments: &[&str]) -> Option<Value> {
         if !on_path("aws") {
             assert!(std::env::var_os("VERIS_REQUIRE_GUESTS").is_none(), "the AWS CLI is required, but not installed");
             eprintln!("skipped: the AWS CLI is not installed");
@@ -61,18 +61,18 @@ impl Cloud {
     }
 
     /// Writes a `.env` and answers its path.
-    pub fn env_file(&self, text: &str) -> String {
+    pub(crate) fn env_file(&self, text: &str) -> String {
         let path = self.directory.path().join("test.env");
         std::fs::write(&path, text).unwrap();
         path.to_str().unwrap().to_owned()
     }
 
-    pub fn state(&self) -> String {
+    pub(crate) fn state(&self) -> String {
         std::fs::read_to_string(self.local().join("state.json")).unwrap()
     }
 
     /// ARNs of every Image Builder resource.
-    pub fn image_builder_names(&self) -> Vec<String> {
+    pub(crate) fn image_builder_names(&self) -> Vec<String> {
         let state: Value = serde_json::from_str(&self.state()).unwrap();
         let mut names = Vec::new();
         for kind in ["components", "recipes", "images"] {
@@ -82,14 +82,14 @@ impl Cloud {
     }
 
     /// Ids of the guests that are neither stopped nor terminated.
-    pub fn running_guests(&self) -> Vec<String> {
+    pub(crate) fn running_guests(&self) -> Vec<String> {
         let status = self.json(&["local", "status"]);
         let running = |guest: &&Value| guest["state"] == "running" || guest["state"] == "pending";
         let ids = status["guests"].as_array().unwrap().iter().filter(running);
         ids.map(|guest| guest["instanceId"].as_str().unwrap().to_owned()).collect()
     }
 
-    pub fn wait_for_state(&self, instance_id: &str, state: &str) {
+    pub(crate) fn wait_for_state(&self, instance_id: &str, state: &str) {
         let begin = Instant::now();
         loop {
             let answer = self.aws(&["ec2", "describe-instances", "--instance-ids", instance_id]).unwrap();
@@ -102,20 +102,20 @@ impl Cloud {
         }
     }
 
-    pub fn kill_control_plane(&self) {
+    pub(crate) fn kill_control_plane(&self) {
         let endpoint: Value =
             serde_json::from_slice(&std::fs::read(self.local().join("endpoint.json")).unwrap()).unwrap();
         processes::kill(i32::try_from(endpoint["pid"].as_i64().unwrap()).unwrap());
     }
 
-    pub fn kill_guest(&self, instance_id: &str) {
+    pub(crate) fn kill_guest(&self, instance_id: &str) {
         let directory = self.local().join("instances").join(instance_id);
         let pid = std::fs::read_to_string(directory.join("qemu.pid")).unwrap();
         processes::kill(pid.trim().parse().unwrap());
     }
 
     /// Stops everything; no process, port or socket of this cloud may be left.
-    pub fn down_leaves_nothing(&self) {
+    pub(crate) fn down_leaves_nothing(&self) {
         let endpoint: Value =
             serde_json::from_slice(&std::fs::read(self.local().join("endpoint.json")).unwrap()).unwrap();
         self.json(&["local", "down"]);

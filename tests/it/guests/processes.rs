@@ -5,7 +5,7 @@ use std::path::Path;
 use rustix::process::{Pid, Signal, kill_process};
 
 /// Process ids and command lines of everything that was started for this directory.
-pub fn of(directory: &Path) -> Vec<(i32, String)> {
+pub(crate) fn of(directory: &Path) -> Vec<(i32, String)> {
     let needle = directory.to_str().unwrap();
     let mut found = Vec::new();
     for entry in std::fs::read_dir("/proc").unwrap().flatten() {
@@ -22,6 +22,6 @@ pub fn of(directory: &Path) -> Vec<(i32, String)> {
 }
 
 /// Kills one process the way a crash does.
-pub fn kill(pid: i32) {
+pub(crate) fn kill(pid: i32) {
     kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
 }
