@@ -102,3 +102,47 @@ impl Tokens {
         Sha256Digest::of(format!("{} {resource}", self.seed)).as_str()[..36].to_owned()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_are_short_and_differ_from_each_other_and_from_run_to_run() {
+        let digest = Sha256Digest::of("inputs");
+        let (first, second) = (Tokens::new(&digest), Tokens::new(&digest));
+        assert_eq!(first.of("recipe"), first.of("recipe"));
+        assert_ne!(first.of("recipe"), first.of("image"));
+        assert_ne!(first.of("recipe"), second.of("recipe"));
+        assert_eq!(first.of("recipe").len(), 36);
+    }
+
+    #[test]
+    fn names_are_those_that_image_builder_gives_back() {
+        let names = Names {
+            service: "veris-chat".parse().unwrap(),
+            environment: "prod".parse().unwrap(),
+            version: Version::new(1, 20, 3),
+            partition: "aws".to_owned(),
+            region: "ap-southeast-2".to_owned(),
+            account: "000000000000".to_owned(),
+        };
+        insta::assert_snapshot!(
+            [
+                names.component_arn("veris-chat-10-base"),
+                names.recipe_arn(),
+                names.infrastructure_arn(),
+                names.distribution_arn(),
+                names.image_arn(),
+            ]
+            .join("\n"),
+            @"
+        arn:aws:imagebuilder:ap-southeast-2:000000000000:component/veris-chat-10-base/1.20.3
+        arn:aws:imagebuilder:ap-southeast-2:000000000000:image-recipe/veris-chat/1.20.3
+        arn:aws:imagebuilder:ap-southeast-2:000000000000:infrastructure-configuration/veris-chat-prod
+        arn:aws:imagebuilder:ap-southeast-2:000000000000:distribution-configuration/veris-chat-1-20-3
+        arn:aws:imagebuilder:ap-southeast-2:000000000000:image/veris-chat/1.20.3
+        "
+        );
+    }
+}

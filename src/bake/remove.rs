@@ -165,3 +165,15 @@ async fn deregister_amis(context: &Context, arn: &str) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::is_build;
+
+    #[test]
+    fn a_build_is_told_from_a_version() {
+        let version = "arn:aws:imagebuilder:ap-southeast-2:000000000000:image/veris-chat/1.0.0";
+        assert!(!is_build(version));
+        assert!(is_build(&format!("{version}/12")));
+    }
+}
