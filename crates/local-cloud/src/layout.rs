@@ -12,6 +12,13 @@ pub struct Layout {
 }
 
 impl Layout {
+    /// The same directories under the one name by which disks and processes refer to them.
+    pub(crate) fn canonical(self) -> Self {
+        // What does not exist yet has nothing that refers to it.
+        let canonical = |path: PathBuf| path.canonicalize().or_else(|_| std::path::absolute(&path)).unwrap_or(path);
+        Self { directory: canonical(self.directory), cache: canonical(self.cache) }
+    }
+
     pub fn credentials(&self) -> PathBuf {
         self.directory.join("credentials.json")
     }

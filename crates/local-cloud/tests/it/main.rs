@@ -1,4 +1,4 @@
-//! The local cloud as a client meets it on the wire: signed requests over HTTP, whole answers. No guest is started.
+//! The local cloud as a client meets it on the wire: signed requests over HTTP, whole answers. Only `guests` boots any.
 #![expect(clippy::unwrap_used, reason = "a test's helper fails as its test does")]
 
 mod bedrock;
@@ -7,8 +7,13 @@ mod ec2_images;
 mod ec2_instances;
 mod ec2_launch;
 mod ec2_tags;
+<<<<<<< HEAD
 mod image_builder;
+=======
+mod guests;
+>>>>>>> vm
 mod listener;
+mod metadata;
 mod s3;
 mod signatures;
 mod ssm;

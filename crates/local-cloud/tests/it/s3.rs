@@ -1,6 +1,6 @@
 //! Buckets and objects.
 
-use crate::support::{Sandbox, hash, in_session};
+use crate::support::{Answer, Client, Sandbox, Unsigned, exchange, hash, in_session};
 
 #[tokio::test]
 async fn an_artifact_is_stored_once_found_and_removed() {
@@ -48,4 +48,69 @@ async fn an_instance_may_read_objects_and_nothing_else() {
     assert!(denied.text().contains("assumed-role/local-role/i-0c0c0c0c0c0c0c0c0"), "{}", denied.text());
     assert_eq!(instance.s3("GET", "/veris-local?list-type=2", b"").await.code(), "AccessDenied");
     assert_eq!(instance.s3("DELETE", "/veris-local/key", b"").await.code(), "AccessDenied");
+}
+
+/// CRC-32 of `this`, as clients send it behind a body.
+const TRAILER: &str = "x-amz-checksum-crc32:/u6CJw==";
+
+#[tokio::test]
+async fn a_body_in_signed_chunks_is_stored_when_every_signature_holds() {
+    let cloud = Sandbox::start().await;
+    let client = cloud.operator();
+    client.s3("PUT", "/veris-local", b"").await;
+    let stored = put_in_chunks(&client, b"this", b"this").await;
+    assert_eq!(stored.status, 200, "{}", stored.text());
+    assert_eq!(&client.s3("GET", "/veris-local/chunked", b"").await.body[..], b"this");
+
+    client.s3("DELETE", "/veris-local/chunked", b"").await;
+    let refused = put_in_chunks(&client, b"this", b"that").await;
+    assert!(refused.status >= 400, "{}", refused.text());
+    assert_eq!(client.s3("GET", "/veris-local/chunked", b"").await.code(), "NoSuchKey");
+}
+
+/// Puts an object as the AWS SDKs do over plain HTTP: chunks and trailer signed in a chain.
+async fn put_in_chunks(client: &Client, signed: &[u8], sent: &[u8]) -> Answer {
+    let kind = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER".to_owned();
+    let headers = vec![
+        ("content-encoding", "aws-chunked".to_owned()),
+        ("x-amz-content-sha256", kind),
+        ("x-amz-decoded-content-length", signed.len().to_string()),
+        ("x-amz-trailer", "x-amz-checksum-crc32".to_owned()),
+    ];
+    let request = Unsigned { service: "s3", method: "PUT", target: "/veris-local/chunked", headers, body: vec![] };
+    let request = client.sign(request);
+    let authorization = request.headers()["authorization"].to_str().unwrap();
+    let seed = authorization.rsplit('=').next().unwrap().to_owned();
+    let chunk = |previous: &str, bytes: &[u8]| {
+        let rest = format!("{previous}\n{}\n{}", hash(b""), hash(bytes));
+        client.signature("s3", "AWS4-HMAC-SHA256-PAYLOAD", &rest)
+    };
+    let first = chunk(&seed, signed);
+    let last = chunk(&first, b"");
+    let rest = format!("{last}\n{}", hash(format!("{TRAILER}\n").as_bytes()));
+    let trailer = client.signature("s3", "AWS4-HMAC-SHA256-TRAILER", &rest);
+    let mut body = format!("{:x};chunk-signature={first}\r\n", signed.len()).into_bytes();
+    body.extend(sent);
+    body.extend(
+        format!("\r\n0;chunk-signature={last}\r\n{TRAILER}\r\nx-amz-trailer-signature:{trailer}\r\n\r\n").bytes(),
+    );
+    exchange(&client.url, request.map(|_| bytes::Bytes::from(body).into())).await
+}
+
+#[tokio::test]
+async fn a_body_in_unsigned_chunks_is_stored() {
+    let cloud = Sandbox::start().await;
+    let client = cloud.operator();
+    client.s3("PUT", "/veris-local", b"").await;
+    let headers = vec![
+        ("content-encoding", "aws-chunked".to_owned()),
+        ("x-amz-content-sha256", "STREAMING-UNSIGNED-PAYLOAD-TRAILER".to_owned()),
+        ("x-amz-decoded-content-length", "4".to_owned()),
+        ("x-amz-trailer", "x-amz-checksum-crc32".to_owned()),
+    ];
+    let body = format!("4\r\nthis\r\n0\r\n{TRAILER}\r\n\r\n").into_bytes();
+    let put = Unsigned { service: "s3", method: "PUT", target: "/veris-local/chunked", headers, body };
+    let stored = client.send(put).await;
+    assert_eq!(stored.status, 200, "{}", stored.text());
+    assert_eq!(&client.s3("GET", "/veris-local/chunked", b"").await.body[..], b"this");
 }

@@ -219,6 +219,18 @@ impl Client {
         exchange(&self.url, self.sign(request)).await
     }
 
+    fn scope(&self, service: &str) -> String {
+        format!("{}/ap-southeast-2/{service}/aws4_request", self.date.strftime("%Y%m%d"))
+    }
+
+    /// Signs what follows the scope in a string to sign.
+    pub(crate) fn signature(&self, service: &str, algorithm: &str, rest: &str) -> String {
+        let (date, scope) = (self.date.strftime("%Y%m%dT%H%M%SZ"), self.scope(service));
+        let first = format!("AWS4{}", self.secret).into_bytes();
+        let key = scope.split('/').fold(first, |key, word| mac(&key, word));
+        hex::encode(mac(&key, &format!("{algorithm}\n{date}\n{scope}\n{rest}")))
+    }
+
     pub(crate) fn sign(&self, request: Unsigned<'_>) -> hyper::Request<Full<Bytes>> {
         let date = self.date.strftime("%Y%m%dT%H%M%SZ").to_string();
         let mut headers = request.headers;
@@ -226,8 +238,7 @@ impl Client {
         headers.push(("x-amz-date", date.clone()));
         headers.extend(self.token.clone().map(|token| ("x-amz-security-token", token)));
         headers.sort();
-        let named = |(name, _): &(&str, String)| (*name).to_owned();
-        let names = headers.iter().map(named).collect::<Vec<_>>().join(";");
+        let names = headers.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(";");
         let lines = headers.iter().fold(String::new(), |mut lines, (name, value)| {
             writeln!(lines, "{name}:{value}").unwrap();
             lines
@@ -238,11 +249,8 @@ impl Client {
         // Every service but S3 encodes the path a second time.
         let path = if request.service == "s3" { path.to_owned() } else { path.replace('%', "%25") };
         let canonical = format!("{}\n{path}\n{query}\n{lines}\n{names}\n{payload}", request.method);
-        let scope = format!("{}/ap-southeast-2/{}/aws4_request", &date[..8], request.service);
-        let text = format!("AWS4-HMAC-SHA256\n{date}\n{scope}\n{}", hash(canonical.as_bytes()));
-        let first = format!("AWS4{}", self.secret).into_bytes();
-        let key = scope.split('/').fold(first, |key, word| mac(&key, word));
-        let signature = hex::encode(mac(&key, &text));
+        let scope = self.scope(request.service);
+        let signature = self.signature(request.service, "AWS4-HMAC-SHA256", &hash(canonical.as_bytes()));
         let authorization =
             format!("AWS4-HMAC-SHA256 Credential={}/{scope}, SignedHeaders={names}, Signature={signature}", self.key);
         let mut signed = hyper::Request::builder().method(request.method).uri(request.target);

@@ -16,7 +16,8 @@ pub(super) async fn run_instances(call: &Call<'_>) -> Answer {
     let launched = call.cloud.compute.launch(request).await?;
     let id = launched.instance_id.clone();
     call.cloud.store.change(|state| {
-        if let Some(instance) = state.instances.get_mut(&id) {
+        // A repeated client token answers an instance that has its tags already.
+        if let Some(instance) = state.instances.get_mut(&id).filter(|instance| instance.volume_tags.is_empty()) {
             instance.volume_tags.extend(volume_tags);
         }
         Ok(())

@@ -7,7 +7,7 @@ use super::pages::Page;
 use super::tags::{self, TagItem};
 use super::{Answer, Call, is_id, time};
 use crate::fault::Fault;
-use crate::state::{ACCOUNT, InstanceState, Snapshot, State};
+use crate::state::{ACCOUNT, Snapshot, State};
 use crate::wire::xml::Items;
 
 #[derive(Serialize)]
@@ -82,34 +82,26 @@ pub(super) fn describe(call: &Call<'_>) -> Answer {
 
 pub(super) fn delete(call: &Call<'_>) -> Answer {
     let id = call.form.required("SnapshotId")?;
-    let image_id = call.cloud.store.read(|state| unused(state, id))?;
+    call.cloud.store.read(|state| unused(state, id))?;
     call.ready()?;
     call.cloud.store.change(|state| {
         unused(state, id)?;
         state.snapshots.remove(id);
         Ok(())
     })?;
-    match fs_err::remove_file(call.cloud.layout.image_disk(&image_id)) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Fault::internal(error.to_string())),
-        _ => call.answer_true(),
-    }
+    call.cloud.compute.collect_disks();
+    call.answer_true()
 }
 
-/// The AMI whose disk a snapshot is, if neither that AMI nor an instance needs the disk any more.
-fn unused(state: &State, id: &str) -> Result<String, Fault> {
-    let snapshot = find(state, id)?;
-    let in_use = |by: &str| {
-        let message = format!("The snapshot {id} is currently in use by {by}");
-        Err(Fault::client("InvalidSnapshot.InUse", message))
-    };
-    if let Some(image) = state.images.values().find(|image| image.snapshot_id == id) {
-        return in_use(&image.image_id);
+fn unused(state: &State, id: &str) -> Result<(), Fault> {
+    find(state, id)?;
+    match state.images.values().find(|image| image.snapshot_id == id) {
+        None => Ok(()),
+        Some(image) => {
+            let message = format!("The snapshot {id} is currently in use by {}", image.image_id);
+            Err(Fault::client("InvalidSnapshot.InUse", message))
+        }
     }
-    let mut live = state.instances.values().filter(|instance| instance.state != InstanceState::Terminated);
-    if let Some(instance) = live.find(|instance| instance.image_id == snapshot.image_id) {
-        return in_use(&instance.instance_id);
-    }
-    Ok(snapshot.image_id.clone())
 }
 
 fn find<'a>(state: &'a State, id: &str) -> Result<&'a Snapshot, Fault> {

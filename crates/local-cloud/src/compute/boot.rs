@@ -1,0 +1,167 @@
+//! From pending to running, and what happens when a guest ends.
+
+use std::io;
+use std::sync::Arc;
+
+use tokio::process::Child;
+
+use super::{Compute, logs};
+use crate::fault::Fault;
+use crate::state::{Image, Instance, InstanceState};
+use crate::vm::accelerator::Accelerator;
+use crate::vm::machine::Machine;
+use crate::vm::process::Process;
+use crate::vm::qmp::Qmp;
+use crate::vm::{self, VmError, disk};
+
+impl Compute {
+    /// Powers a pending instance on. Boxed, because the end of a guest leads here again.
+    pub(super) async fn boot(self: Arc<Self>, instance_id: String) {
+        let _turn = self.turn(&instance_id).await;
+        let Ok(instance) = self.instance(&instance_id) else { return };
+        if instance.state != InstanceState::Pending {
+            return;
+        }
+        let is_new = !self.disk(&instance_id).exists();
+        let booted = match self.power_on(&instance).await {
+            Ok(()) => self.change(&instance_id, |instance| {
+                instance.state = InstanceState::Running;
+                instance.state_reason = None;
+            }),
+            Err(fault) => self.give_up(&instance_id, is_new, &fault),
+        };
+        match booted {
+            Ok(instance) => {
+                let state = instance.state.code_and_name().1;
+                tracing::info!(instance_id, state, "an instance was booted");
+            }
+            Err(fault) => tracing::error!(instance_id, %fault, "failed to write down what became of an instance"),
+        }
+    }
+
+    async fn power_on(self: &Arc<Self>, instance: &Instance) -> Result<(), Fault> {
+        let id = &instance.instance_id;
+        let image = self.store.read(|state| state.images.get(&instance.image_id).cloned());
+        let disk = self.disk(id);
+        if !disk.exists() {
+            let image = image.as_ref().ok_or_else(|| {
+                let message = format!("The image id '[{}]' does not exist any more", instance.image_id);
+                Fault::client("InvalidAMIID.NotFound", message)
+            })?;
+            disk::overlay(&self.image_disk(image), &disk, instance.volume_gib).await.map_err(VmError::fault)?;
+        }
+        let parent = image.map_or_else(|| self.parent.clone(), |image| self.parent(&image.parent));
+        let accelerator = *self.accelerator.get_or_init(|| Accelerator::find(&self.layout.cache, &self.parent)).await;
+        let directory = self.directory(id);
+        let machine = Machine {
+            instance_id: id,
+            instance_type: &instance.instance_type,
+            directory: &directory,
+            parent: &parent,
+            accelerator,
+            address: instance.address,
+            agent: instance.agent,
+            pipe: &self.pipe,
+        };
+        let vm::Started { process, child } = vm::start(&machine).await.map_err(VmError::fault)?;
+        self.attach(id, process, Some(child));
+        self.restore_forwardings(id).await;
+        Ok(())
+    }
+
+    /// Where an image's disk lies.
+    pub(super) fn image_disk(&self, image: &Image) -> std::path::PathBuf {
+        // The images that a cloud is seeded with are parents themselves.
+        let is_seeded = image.owner != crate::state::ACCOUNT;
+        if is_seeded { self.parent(&image.parent).disk } else { self.layout.image_disk(&image.image_id) }
+    }
+
+    /// Opens the guest's port on the Elastic IPs that point to it.
+    pub(super) async fn restore_forwardings(&self, instance_id: &str) {
+        let addresses = self.elastic_ips_of(instance_id);
+        if addresses.is_empty() {
+            return;
+        }
+        let restored = async {
+            let mut qmp = Qmp::connect(&self.directory(instance_id)).await?;
+            for address in addresses {
+                // Removed first: QEMU refuses to open what is open.
+                qmp.unforward(address).await?;
+                qmp.forward(address).await?;
+            }
+            Ok::<_, VmError>(())
+        };
+        if let Err(error) = restored.await {
+            tracing::error!(instance_id, error = %error.fault(), "failed to lead an Elastic IP to its instance");
+        }
+    }
+
+    /// A launch that fails ends in terminated, as on EC2; an instance that was there before stays.
+    fn give_up(&self, instance_id: &str, is_new: bool, fault: &Fault) -> Result<Instance, Fault> {
+        tracing::error!(instance_id, %fault, "failed to boot an instance");
+        let reason = ("Server.InternalError".to_owned(), fault.message.clone());
+        if is_new {
+            self.release(instance_id)?;
+        }
+        self.change(instance_id, |instance| {
+            instance.state = if is_new { InstanceState::Terminated } else { InstanceState::Stopped };
+            instance.terminated = is_new.then(jiff::Timestamp::now);
+            instance.state_reason = Some(reason);
+        })
+    }
+
+    /// Remembers a guest's process and waits for its end.
+    pub(super) fn attach(self: &Arc<Self>, instance_id: &str, process: Process, child: Option<Child>) {
+        let guest = Arc::new(process);
+        self.guests().insert(instance_id.to_owned(), Arc::clone(&guest));
+        let (compute, instance_id) = (Arc::downgrade(self), instance_id.to_owned());
+        tokio::spawn(async move {
+            if let Err(error) = wait_for_end(&guest, child).await {
+                tracing::error!(instance_id, %error, "failed to wait for the end of a guest");
+            }
+            if let Some(compute) = compute.upgrade() {
+                compute.ended(&instance_id, &guest).await;
+            }
+        });
+    }
+
+    /// A guest has ended, by itself or because it was asked to.
+    async fn ended(&self, instance_id: &str, guest: &Arc<Process>) {
+        let _turn = self.turn(instance_id).await;
+        let is_ours = self.guests().get(instance_id).is_some_and(|registered| Arc::ptr_eq(registered, guest));
+        if !is_ours {
+            return;
+        }
+        self.guests().remove(instance_id);
+        match self.mark_ended(instance_id) {
+            Ok(instance) => tracing::info!(instance_id, reason = ?instance.state_reason, "a guest has ended"),
+            Err(fault) => tracing::error!(instance_id, %fault, "failed to write down the end of a guest"),
+        }
+    }
+
+    /// Makes an instance whose guest is gone stopped. One that was being stopped keeps its reason.
+    pub(super) fn mark_ended(&self, instance_id: &str) -> Result<Instance, Fault> {
+        let reason = if logs::powered_itself_off(&self.directory(instance_id)) {
+            ("Client.InstanceInitiatedShutdown", "Client.InstanceInitiatedShutdown: Instance initiated shutdown")
+        } else {
+            ("Server.InternalError", "Server.InternalError: The guest ended without being shut down")
+        };
+        self.change(instance_id, |instance| match instance.state {
+            InstanceState::Pending | InstanceState::Running => {
+                instance.state = InstanceState::Stopped;
+                instance.state_reason = Some((reason.0.to_owned(), reason.1.to_owned()));
+            }
+            InstanceState::Stopping => instance.state = InstanceState::Stopped,
+            InstanceState::Stopped | InstanceState::ShuttingDown | InstanceState::Terminated => {}
+        })
+    }
+}
+
+async fn wait_for_end(guest: &Process, child: Option<Child>) -> io::Result<()> {
+    guest.ended().await?;
+    // A child that has ended stays a zombie until its status is collected.
+    if let Some(mut child) = child {
+        child.wait().await?;
+    }
+    Ok(())
+}

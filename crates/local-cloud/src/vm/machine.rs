@@ -1,0 +1,202 @@
+//! A guest's machine as QEMU's command line.
+
+use std::ffi::{OsStr, OsString};
+use std::net::Ipv4Addr;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::Path;
+
+use sha2::{Digest as _, Sha256};
+
+use super::accelerator::Accelerator;
+use super::qmp::SOCKET;
+use crate::guest_link::Channel;
+use crate::parent_image::Parent;
+
+pub(crate) const PROGRAM: &str = "qemu-system-x86_64";
+
+/// The one port that leads into a guest.
+pub(crate) const PORT: u16 = 8000;
+
+/// Name of the guest's network in the monitor.
+pub(crate) const NETWORK: &str = "net0";
+
+/// The guest's own address in its network.
+pub(crate) const GUEST: Ipv4Addr = Ipv4Addr::new(169, 254, 2, 15);
+
+/// Everything that tells one guest's machine from another's.
+#[derive(Debug)]
+pub(crate) struct Machine<'a> {
+    pub(crate) instance_id: &'a str,
+    pub(crate) instance_type: &'a str,
+    /// Holds the disk. QEMU runs in it, and its options name files relative to it.
+    pub(crate) directory: &'a Path,
+    pub(crate) parent: &'a Parent,
+    pub(crate) accelerator: Accelerator,
+    /// The instance's loopback address.
+    pub(crate) address: Ipv4Addr,
+    /// Whether the agent drives the guest.
+    pub(crate) agent: bool,
+    /// Program and leading arguments of the process that carries a guest's connection.
+    pub(crate) pipe: &'a [OsString],
+}
+
+impl Machine<'_> {
+    pub(crate) fn arguments(&self) -> Vec<OsString> {
+        let mut line = self.board();
+        self.disks(&mut line);
+        let mut add = |flag: &str, value: OsString| line.extend([flag.into(), value]);
+        add("-chardev", "file,id=console,path=console.log".into());
+        add("-serial", "chardev:console".into());
+        add("-netdev", self.network());
+        add("-device", format!("virtio-net-pci,netdev={NETWORK},mac={},romfile=", mac(self.instance_id)).into());
+        for table in self.smbios() {
+            add("-smbios", table);
+        }
+        add("-qmp", format!("unix:{SOCKET},server=on,wait=off").into());
+        // An absolute path: by it a guest's process is known again.
+        add("-pidfile", self.directory.join("qemu.pid").into());
+        line
+    }
+
+    fn board(&self) -> Vec<OsString> {
+        let mut line: Vec<OsString> =
+            ["-machine", "q35", "-nodefaults", "-no-user-config", "-display", "none"].map(Into::into).into();
+        let mut add = |flag: &str, value: OsString| line.extend([flag.into(), value]);
+        add("-accel", self.accelerator.option().into());
+        add("-cpu", self.accelerator.processor().into());
+        add("-smp", "2".into());
+        add("-m", memory_mib(self.instance_type).to_string().into());
+        add("-kernel", self.parent.kernel.clone().into());
+        add("-initrd", self.parent.initrd.clone().into());
+        add("-append", self.kernel_command_line().into());
+        if self.agent {
+            line.push("-no-reboot".into());
+        }
+        line
+    }
+
+    fn kernel_command_line(&self) -> String {
+        let always = "console=ttyS0 root=/dev/vda rw net.ifnames=0 mitigations=off";
+        let mode = if self.agent { "panic=-1 cloud-init=disabled local_cloud.agent" } else { "panic=10" };
+        format!("{always} {mode}")
+    }
+
+    fn disks(&self, line: &mut Vec<OsString>) {
+        let mut add = |flag: &str, value: &str| line.extend([flag.into(), value.into()]);
+        // A host that loses its power loses a build with it; an instance's disk is written when the guest asks for it.
+        let cache = if self.agent { "unsafe" } else { "writeback" };
+        add("-drive", &format!("file=disk.qcow2,format=qcow2,if=none,id=root,cache={cache},discard=unmap"));
+        add("-device", "virtio-blk-pci,drive=root");
+        if self.agent {
+            add("-drive", "file=seed.tar,format=raw,if=none,id=seed,readonly=on");
+            add("-device", "virtio-blk-pci,drive=seed,serial=agent-seed");
+            add("-chardev", "file,id=agent,path=agent.log");
+            add("-device", "virtio-serial-pci");
+            add("-device", "virtserialport,chardev=agent,name=local-cloud.agent");
+        }
+    }
+
+    /// Nothing leads out of the guest's network but the two link-local addresses.
+    fn network(&self) -> OsString {
+        let mut option = OsString::from(format!(
+            "user,id={NETWORK},net=169.254.0.0/16,host=169.254.1.2,dns=169.254.1.3,dhcpstart={GUEST},restrict=on,\
+             hostfwd=tcp:{}:{PORT}-:{PORT}",
+            self.address
+        ));
+        for (address, channel) in [("169.254.169.254", Channel::Metadata), ("169.254.170.2", Channel::Endpoint)] {
+            option.push(format!(",guestfwd=tcp:{address}:80-cmd:"));
+            option.push(doubled(&self.pipe_command(channel)));
+        }
+        option
+    }
+
+    /// QEMU splits the command into words as a shell does.
+    fn pipe_command(&self, channel: Channel) -> Vec<u8> {
+        let id = self.instance_id;
+        let appended = ["--socket", "../../guest.sock", "--instance", id, "--channel", channel.name()];
+        let words = self.pipe.iter().map(OsString::as_os_str).chain(appended.map(OsStr::new));
+        words.map(quoted).collect::<Vec<_>>().join(&b' ')
+    }
+
+    /// What a guest on EC2 finds in its firmware's tables.
+    fn smbios(&self) -> [OsString; 3] {
+        let (id, uuid) = (self.instance_id, uuid(self.instance_id));
+        let mut system = OsString::from(format!("type=1,manufacturer=Amazon EC2,uuid={uuid},serial={uuid},product="));
+        system.push(doubled(self.instance_type.as_bytes()));
+        let board = format!("type=2,manufacturer=Amazon EC2,asset={id}").into();
+        [system, board, "type=3,manufacturer=Amazon EC2,asset=Amazon EC2".into()]
+    }
+}
+
+/// A word in single quotes, by a shell's rules.
+fn quoted(word: &OsStr) -> Vec<u8> {
+    let mut quoted = vec![b'\''];
+    for byte in word.as_bytes() {
+        match byte {
+            b'\'' => quoted.extend(br"'\''"),
+            byte => quoted.push(*byte),
+        }
+    }
+    quoted.push(b'\'');
+    quoted
+}
+
+/// In the value of a QEMU option a comma is written twice.
+fn doubled(value: &[u8]) -> OsString {
+    let twice = |byte: &u8| std::iter::repeat_n(*byte, if *byte == b',' { 2 } else { 1 });
+    OsString::from_vec(value.iter().flat_map(twice).collect())
+}
+
+/// The type's memory, but no more than 1 GiB: guests share a developer's machine.
+pub(crate) fn memory_mib(instance_type: &str) -> u32 {
+    const MOST: u32 = 1024;
+    let memory = match instance_type.rsplit('.').next() {
+        Some("nano") => 512,
+        Some("micro") => 1024,
+        Some("small") => 2048,
+        Some("medium") => 4096,
+        _ => 8192,
+    };
+    memory.min(MOST)
+}
+
+/// A locally administered address made from the instance's id.
+pub(crate) fn mac(instance_id: &str) -> String {
+    let digest = Sha256::digest(instance_id);
+    let tail: Vec<String> = digest.iter().take(5).map(|byte| format!("{byte:02x}")).collect();
+    format!("02:{}", tail.join(":"))
+}
+
+/// The machine's UUID; by its first three digits a guest knows that it is on EC2.
+fn uuid(instance_id: &str) -> String {
+    let digits = hex::encode(Sha256::digest(instance_id));
+    format!("ec2{}-{}-{}-{}-{}", &digits[3..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..32])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_machine_is_this_command_line() {
+        let parent = Parent::at(Path::new("/cache"), "0123");
+        let machine = Machine {
+            instance_id: "i-0123456789abcdef0",
+            instance_type: "t3.medium",
+            directory: Path::new("/state/instances/i-0123456789abcdef0"),
+            parent: &parent,
+            accelerator: Accelerator::Tcg,
+            address: Ipv4Addr::new(127, 100, 7, 1),
+            agent: true,
+            pipe: &["/opt/it's, a tool/veris".into(), "local".into(), "pipe".into()],
+        };
+        let words: Vec<String> = machine.arguments().iter().map(|word| word.to_string_lossy().into_owned()).collect();
+        insta::assert_snapshot!(words.join("\n"));
+    }
+
+    #[test]
+    fn a_small_type_gets_its_memory_and_a_large_one_no_more_than_a_gibibyte() {
+        assert_eq!(memory_mib("t3.nano"), 512);
+        assert_eq!(memory_mib("t3.large"), 1024);
+    }
+}
