@@ -7,11 +7,8 @@ mod ec2_images;
 mod ec2_instances;
 mod ec2_launch;
 mod ec2_tags;
-<<<<<<< HEAD
 mod image_builder;
-=======
 mod guests;
->>>>>>> vm
 mod listener;
 mod metadata;
 mod s3;
