@@ -33,6 +33,9 @@ pub async fn compile(project: &Path, package: &str, progress: &mut impl FnMut(&s
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .kill_on_drop(true);
+    for name in set_by_an_outer_cargo() {
+        cargo.env_remove(name);
+    }
     let failed = |error| internal("failed to run cargo").hint("install Rust from https://rustup.rs").source(error);
     let mut child = cargo.spawn().map_err(failed)?;
     let (Some(messages), Some(talk)) = (child.stdout.take(), child.stderr.take()) else {
@@ -132,6 +135,17 @@ fn cargo_home() -> Option<PathBuf> {
 
 /// Code that build scripts write lies there, and it can lie outside of the project.
 fn target_directory(project: &Path) -> Option<PathBuf> {
-    let set = std::env::var_os("CARGO_TARGET_DIR").filter(|directory| !directory.is_empty())?;
-    std::path::absolute(project.join(set)).ok()
+    let set = std::env::var_os("CARGO_TARGET_DIR").filter(|directory| !directory.is_empty());
+    std::path::absolute(project.join(set.unwrap_or_else(|| "target".into()))).ok()
+}
+
+/// What cargo sets for the program it runs, such as this one under `cargo demo`. Build scripts watch these variables, so
+/// that passing them on would compile everything once more.
+fn set_by_an_outer_cargo() -> impl Iterator<Item = OsString> {
+    const PREFIXES: [&str; 4] = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_"];
+    const NAMES: [&str; 3] = ["CARGO_PRIMARY_PACKAGE", "CARGO_TARGET_TMPDIR", "OUT_DIR"];
+    std::env::vars_os().map(|(name, _)| name).filter(|name| {
+        let name = name.to_string_lossy();
+        PREFIXES.iter().any(|prefix| name.starts_with(prefix)) || NAMES.contains(&name.as_ref())
+    })
 }

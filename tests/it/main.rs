@@ -1,4 +1,4 @@
-//! The tool and its parts as a user meets them, without a guest.
+//! The tool and its parts as a user meets them; only `guests` boots machines.
 
 mod command;
 mod component;
@@ -6,6 +6,7 @@ mod digest;
 mod env_file;
 mod errors;
 mod guest_binary;
+mod guests;
 mod help;
 mod local;
 mod recipe;

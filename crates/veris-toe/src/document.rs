@@ -20,6 +20,8 @@ use crate::action::ActionName;
 
 /// Longer texts are refused before they reach the YAML parser.
 pub const MAX_TEXT_BYTES: usize = 1024 * 1024;
+/// More open brackets make the YAML parser slow. Scripts may hold some without their partners.
+const MAX_OPEN_BRACKETS: usize = 2000;
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Document {

@@ -28,6 +28,7 @@ impl LogDirectory {
     pub fn create(parent: &Path, id: &ExecutionId, now: Timestamp) -> Result<Self, LogError> {
         fs::create_dir_all(parent).map_err(LogError::of("create the folder", parent))?;
         let time = now.strftime("%Y-%m-%d_%H-%M-%S_UTC-0").to_string();
+        let parent = std::path::absolute(parent).map_err(LogError::of("find", parent))?;
         let path = parent.join(format!("TOE_{time}_{id}"));
         DirBuilder::new().mode(0o700).create(&path).map_err(LogError::of("create the folder", &path))?;
         Ok(Self { path })

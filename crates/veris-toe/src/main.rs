@@ -28,7 +28,7 @@ fn main() -> ExitCode {
 fn complain(error: &dyn Error, cure: Option<&str>) {
     let mut message = format!("error: {}\n", explain(error));
     if let Some(cure) = cure {
-        message.push_str(&format!("\nhint: {cure}\n"));
+        message = format!("{message}\nhint: {cure}\n");
     }
     // Without stderr there is nobody to tell; the exit code still says it.
     let _ = io::stderr().write_all(message.as_bytes());

@@ -37,6 +37,27 @@ pub struct Summary {
     pub failure_message: String,
 }
 
+/// The step that a component failed in, as the runner's message names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FailedStep<'a> {
+    pub phase: &'a str,
+    pub step: &'a str,
+    pub action: &'a str,
+    /// What went wrong in it.
+    pub error: &'a str,
+}
+
+impl Summary {
+    /// Reads ``document …: phase `build`: step `Install` (ExecuteBash): what went wrong``.
+    pub fn failed_step(&self) -> Option<FailedStep<'_>> {
+        let (_, rest) = self.failure_message.split_once("phase `")?;
+        let (phase, rest) = rest.split_once("`: step `")?;
+        let (step, rest) = rest.split_once("` (")?;
+        let (action, error) = rest.split_once("): ")?;
+        Some(FailedStep { phase, step, action, error: error.trim() })
+    }
+}
+
 /// Reads a log. Whatever is in it, this succeeds; an unfinished last line does not count.
 pub fn parse(log: &str) -> AgentLog {
     let mut read = AgentLog::default();
@@ -125,6 +146,16 @@ mod tests {
         assert_eq!(log.summary.unwrap().failure_message, "step Unit failed");
         assert_eq!(log.exit, Some(1));
         assert_eq!(tail(FAILED, 2), "[build] [Unit] no such unit\nstopped");
+    }
+
+    #[test]
+    fn the_runners_message_tells_the_step() {
+        let failure_message =
+            "document /x/0.yaml: phase `build`: step `Break` (ExecuteBash): bash: (no): such".to_owned();
+        let summary = Summary { failure_message, ..Summary::default() };
+        let step = FailedStep { phase: "build", step: "Break", action: "ExecuteBash", error: "bash: (no): such" };
+        assert_eq!(summary.failed_step(), Some(step));
+        assert_eq!(Summary::default().failed_step(), None);
     }
 
     #[test]

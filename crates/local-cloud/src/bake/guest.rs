@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::agent_log::{self, AgentLog};
+use super::agent_log::{self, AgentLog, Summary};
 use super::plan::{Component, Plan};
 use super::record::Running;
 use super::seed::{self, Stage};
@@ -125,7 +125,7 @@ impl<'a> Guest<'a> {
             None => line,
             Some(position) => {
                 let name = self.components.get(position.component).map_or("", |component| component.name.as_str());
-                format!("{name}: {line}")
+                if line.is_empty() { name.to_owned() } else { format!("{name}: {line}") }
             }
         }
     }
@@ -141,13 +141,26 @@ impl<'a> Guest<'a> {
                 Some(status) => {
                     format!("{} of the {stage} instance ended with exit status {status}", activity_name(log))
                 }
-                None => format!("the {stage} instance {} went off before it had run its components", self.instance),
+                None => format!(
+                    "the {stage} instance {} went off before it had run its components{}",
+                    self.instance,
+                    self.broken()
+                ),
             };
             return Failure { what, tail: self.tail(text), component: None }.into();
         };
         let failure = failed_component(component, position, log);
-        let what = format!("component '{}' failed: {}", component.name, failure.error_message);
+        let what = format!("component '{}' failed{}: {}", component.name, place(&failure), failure.error_message);
         Failure { what, tail: self.tail(text), component: Some(failure) }.into()
+    }
+
+    /// Why the host has ended the instance, where it has.
+    fn broken(&self) -> String {
+        let reason = self.cloud.store.read(|state| state.instances.get(&self.instance)?.state_reason.clone());
+        match reason {
+            Some((code, message)) if code.starts_with("Server.") => format!(": {message}"),
+            _ => String::new(),
+        }
     }
 
     /// The end of what the agent has written, or of the console where it has written nothing.
@@ -162,21 +175,31 @@ fn activity_name(log: &AgentLog) -> &'static str {
 }
 
 fn failed_component(component: &plan::Component, position: &agent_log::Position, log: &AgentLog) -> ComponentFailure {
-    let said = log.summary.as_ref().map(|summary| summary.failure_message.trim()).filter(|text| !text.is_empty());
-    let at = match &position.step {
-        Some((phase, step)) => format!(" in phase `{phase}`, step `{step}`"),
-        None => String::new(),
-    };
-    let error_message = match (log.exit, said) {
-        // The runner names phase, step and exit status itself.
-        (Some(_), Some(message)) => message.to_owned(),
-        (Some(status), None) => format!("the component runner ended with exit status {status}{at}"),
-        (None, _) => format!("the instance went off while the component ran{at}"),
-    };
-    ComponentFailure {
+    let mut failure = ComponentFailure {
         component_arn: component.arn.clone(),
         phase_name: position.step.as_ref().map(|(phase, _)| phase.clone()),
         step_name: position.step.as_ref().map(|(_, step)| step.clone()),
-        error_message,
+        action: None,
+        error_message: "the instance went off while the component ran".to_owned(),
+    };
+    let Some(status) = log.exit else { return failure };
+    let summary = log.summary.as_ref();
+    if let Some(step) = summary.and_then(Summary::failed_step) {
+        failure.phase_name = Some(step.phase.to_owned());
+        failure.step_name = Some(step.step.to_owned());
+        failure.action = Some(step.action.to_owned());
+        step.error.clone_into(&mut failure.error_message);
+    } else {
+        let said = summary.map(|summary| summary.failure_message.trim()).filter(|said| !said.is_empty());
+        let said = said.map(|said| format!(": {said}")).unwrap_or_default();
+        failure.error_message = format!("the component runner ended with exit status {status}{said}");
     }
+    failure
+}
+
+/// Where in a component it failed.
+fn place(failure: &ComponentFailure) -> String {
+    let (Some(phase), Some(step)) = (&failure.phase_name, &failure.step_name) else { return String::new() };
+    let action = failure.action.as_ref().map(|action| format!(" ({action})")).unwrap_or_default();
+    format!(" in phase '{phase}', step '{step}'{action}")
 }

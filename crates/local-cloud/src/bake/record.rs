@@ -235,6 +235,8 @@ impl Running<'_> {
         self.step(name, |step| {
             step.status = StepStatus::Completed;
             step.end_time = Some(now());
+            // It said what the step was doing.
+            step.message = None;
             step.outputs = outputs.map(Value::to_string);
         })
     }

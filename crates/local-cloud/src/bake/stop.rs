@@ -57,7 +57,8 @@ impl fmt::Display for Stop {
 impl Failure {
     /// The failure in at most `limit` characters: what went wrong from its beginning, the log from its end.
     pub(super) fn text(&self, place: &str, limit: usize) -> String {
-        let what = shortened(&format!("{place}{}", self.what), limit);
+        let said = self.what.split_whitespace().collect::<Vec<_>>().join(" ");
+        let what = shortened(&format!("{place}{said}"), limit);
         let heading = ". Last lines: ";
         let room = limit.saturating_sub(what.chars().count() + heading.len());
         if self.tail.is_empty() || room < 20 {

@@ -30,6 +30,7 @@ pub(crate) use document::phases;
 use call::Call;
 
 /// Answers one operation.
+#[expect(clippy::unused_async, reason = "every service's handler is asynchronous")]
 pub async fn handle(cloud: &Arc<Cloud>, request: Request) -> Response {
     let call = Call { cloud, request: &request };
     match dispatch(&call) {

@@ -34,29 +34,28 @@ impl Bedrock {
         Self { cloud, _directory: directory }
     }
 
+    /// Asks as an instance does.
     async fn ask(&self, region: &str, model: &str, operation: &str, body: &Value) -> Response {
-        let role = "local-instance-profile".to_owned();
-        self.ask_as(
-            Caller::Instance { instance_id: "i-0123456789abcdef0".to_owned(), role },
-            region,
-            model,
-            operation,
-            body,
-        )
-        .await
+        let (instance_id, role) = ("i-0123456789abcdef0".to_owned(), "local-instance-profile".to_owned());
+        let caller = Caller::Instance { instance_id, role };
+        self.send(Request { caller, ..request(region, model, operation, body) }).await
     }
 
-    async fn ask_as(&self, caller: Caller, region: &str, model: &str, operation: &str, body: &Value) -> Response {
-        let request = Request {
-            method: hyper::Method::POST,
-            path: format!("/model/{}/{operation}", model.replace(':', "%3A").replace('/', "%2F")),
-            query: Vec::new(),
-            headers: hyper::HeaderMap::new(),
-            body: body.to_string().into(),
-            caller,
-            region: region.to_owned(),
-        };
+    async fn send(&self, request: Request) -> Response {
         service::bedrock::handle(&self.cloud, request).await
+    }
+}
+
+/// The operator's request.
+fn request(region: &str, model: &str, operation: &str, body: &Value) -> Request {
+    Request {
+        method: hyper::Method::POST,
+        path: format!("/model/{}/{operation}", model.replace(':', "%3A").replace('/', "%2F")),
+        query: Vec::new(),
+        headers: hyper::HeaderMap::new(),
+        body: body.to_string().into(),
+        caller: Caller::Operator,
+        region: region.to_owned(),
     }
 }
 
@@ -153,7 +152,7 @@ async fn an_answer_is_cut_where_the_request_says() {
 async fn the_organisations_policy_is_the_one_that_costs_days() {
     let bedrock = Bedrock::new();
     let request = json!({"messages": [user("Hello")]});
-    let mut refusals = String::new();
+    let mut refusals = Vec::new();
     for (region, model) in [
         ("us-east-1", "anthropic.claude-opus-4-5-20251101-v1:0"),
         ("us-east-1", "global.anthropic.claude-opus-4-5-20251101-v1:0"),
@@ -162,11 +161,11 @@ async fn the_organisations_policy_is_the_one_that_costs_days() {
         ("us-east-1", "eu.anthropic.claude-opus-4-5-20251101-v1:0"),
     ] {
         let refused = refusal(bedrock.ask(region, model, "converse-stream", &request).await).await;
-        refusals += &format!("{region} {model}\n  {refused}\n");
+        refusals.push(format!("{region} {model}\n  {refused}"));
     }
-    let operator = bedrock.ask_as(Caller::Operator, "us-east-1", OPUS, "converse", &request).await;
-    refusals += &format!("the operator\n  {}\n", refusal(operator).await);
-    insta::assert_snapshot!(refusals, @"
+    let operator = bedrock.send(self::request("us-east-1", OPUS, "converse", &request)).await;
+    refusals.push(format!("the operator\n  {}", refusal(operator).await));
+    insta::assert_snapshot!(refusals.join("\n"), @"
     us-east-1 anthropic.claude-opus-4-5-20251101-v1:0
       403 AccessDeniedException: User: arn:aws:sts::000000000000:assumed-role/local-instance-profile/i-0123456789abcdef0 is not authorized to perform: bedrock:InvokeModelWithResponseStream on resource: arn:aws:bedrock:us-east-1::foundation-model/anthropic.claude-opus-4-5-20251101-v1:0 with an explicit deny in a service control policy
     us-east-1 global.anthropic.claude-opus-4-5-20251101-v1:0
@@ -187,7 +186,7 @@ async fn the_organisations_policy_is_the_one_that_costs_days() {
 #[tokio::test]
 async fn a_conversation_that_bedrock_would_refuse_is_refused() {
     let bedrock = Bedrock::new();
-    let mut refusals = String::new();
+    let mut refusals = Vec::new();
     for request in [
         json!({"messages": []}),
         json!({"messages": [assistant("Hello")]}),
@@ -201,9 +200,9 @@ async fn a_conversation_that_bedrock_would_refuse_is_refused() {
         json!({"messages": [user("Hello")], "toolConfig": {"tools": []}}),
     ] {
         let refused = refusal(bedrock.ask("us-east-1", OPUS, "converse", &request).await).await;
-        refusals += &format!("{refused}\n");
+        refusals.push(refused);
     }
-    insta::assert_snapshot!(refusals);
+    insta::assert_snapshot!(refusals.join("\n"));
     let other = bedrock.ask("us-east-1", OPUS, "invoke", &json!({})).await;
     assert_eq!(refusal(other).await.split(':').next(), Some("404 UnknownOperationException"));
 }

@@ -1,5 +1,6 @@
 //! The table of the language's 30 actions. Everything known about an action's name is derived from it.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::de::DeserializeOwned;
@@ -115,18 +116,14 @@ impl ActionName {
     /// Runs the action with inputs whose references were replaced; entries of a list one after the other.
     pub(crate) fn run(self, inputs: &Value, step: &StepContext<'_>) -> Result<Outputs, ActionError> {
         let modules = self.modules(inputs).map_err(|message| ActionError::Inputs { action: self.as_str(), message })?;
-        let mut outputs = Outputs::new();
+        let mut values: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for module in modules {
             step.may_go_on()?;
             for (name, value) in module.run(step)? {
-                let joined: &mut String = outputs.entry(name).or_default();
-                if !joined.is_empty() {
-                    joined.push('\n');
-                }
-                joined.push_str(&value);
+                values.entry(name).or_default().push(value);
             }
         }
-        Ok(outputs)
+        Ok(values.into_iter().map(|(name, values)| (name, values.join("\n"))).collect())
     }
 
     fn modules(self, inputs: &Value) -> Result<Modules, String> {

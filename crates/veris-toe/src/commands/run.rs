@@ -41,13 +41,12 @@ pub(crate) fn run(arguments: RunArguments) -> Result<ExitCode, Failure> {
 /// What the command line says comes before what the configuration says.
 fn request(arguments: RunArguments) -> Result<(Request, bool), RequestError> {
     let config = arguments.config.as_deref().map(Config::read).transpose()?;
-    let documents = match &config {
-        Some(config) => config.assignments()?,
-        None => {
-            let parameters = arguments.parameters.as_deref().map(parse_parameters).transpose()?.unwrap_or_default();
-            let read = |path: &PathBuf| Assignment::read(path, parameters.clone());
-            arguments.documents.iter().map(read).collect::<Result<_, _>>()?
-        }
+    let documents = if let Some(config) = &config {
+        config.assignments()?
+    } else {
+        let parameters = arguments.parameters.as_deref().map(parse_parameters).transpose()?.unwrap_or_default();
+        let read = |path: &PathBuf| Assignment::read(path, parameters.clone());
+        arguments.documents.iter().map(read).collect::<Result<_, _>>()?
     };
     let settings = config.as_ref();
     let configured = settings.and_then(|config| config.phases.as_ref());

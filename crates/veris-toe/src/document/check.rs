@@ -48,12 +48,18 @@ fn chained(document: &Document, chain: &Chain, at: (usize, usize)) -> Option<Pro
             let step = phase.steps.iter().position(|step| step.name == chain.step)?;
             Some(((index, step), &phase.steps[step]))
         });
-    let reason = match found {
-        None => format!("names no step: there is no `{}` in a phase `{}`", chain.step, chain.phase),
-        Some((position, _)) if position >= at => "names a step that does not run before this one".to_owned(),
-        Some((_, step)) => missing_value(step, chain)?,
-    };
-    Some(Problem::BadChain { chain: chain.to_string(), reason })
+    let name = chain.to_string();
+    match found {
+        None => {
+            let reason = format!("names no step: there is no `{}` in a phase `{}`", chain.step, chain.phase);
+            Some(Problem::UnknownStep { chain: name, reason })
+        }
+        Some((position, _)) if position >= at => {
+            let reason = "names a step that does not run before this one".to_owned();
+            Some(Problem::UnknownStep { chain: name, reason })
+        }
+        Some((_, step)) => missing_value(step, chain).map(|reason| Problem::UnknownValue { chain: name, reason }),
+    }
 }
 
 fn missing_value(step: &Step, chain: &Chain) -> Option<String> {

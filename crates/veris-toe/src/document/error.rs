@@ -9,7 +9,7 @@ pub struct ParseError {
     pub location: Option<Location>,
     pub phase: Option<String>,
     pub step: Option<String>,
-    pub problem: Problem,
+    pub problem: Box<Problem>,
 }
 
 /// 1-based, as editors count.
@@ -25,6 +25,8 @@ pub enum Problem {
     TooLong { bytes: usize, limit: usize },
     #[error("the document holds too many values, or its aliases multiply them")]
     TooManyValues,
+    #[error("more than {limit} brackets are open at once")]
+    TooDeep { limit: usize },
     #[error("{0}")]
     Yaml(String),
     #[error("`schemaVersion` is {found}, this version reads 1.0")]
@@ -58,7 +60,9 @@ pub enum Problem {
     #[error("`{{{{ {name} }}}}` names no parameter or constant of this document")]
     UnknownVariable { name: String, nearest: Option<String> },
     #[error("`{{{{ {chain} }}}}` {reason}")]
-    BadChain { chain: String, reason: String },
+    UnknownStep { chain: String, reason: String },
+    #[error("`{{{{ {chain} }}}}` {reason}")]
+    UnknownValue { chain: String, reason: String },
 }
 
 impl ParseError {
@@ -72,6 +76,7 @@ impl Problem {
     fn cure(&self) -> Option<String> {
         let cure = match self {
             Self::TooLong { .. } => "move large content into a file that a step downloads".into(),
+            Self::TooDeep { .. } => "close them; nested values are better written as blocks".into(),
             Self::TooManyValues => "write the values out instead of repeating them with `*aliases`".into(),
             Self::SchemaVersion { .. } => "write `schemaVersion: 1.0`".into(),
             Self::VariableName { .. } => "use 3 to 128 letters, digits, `_` or `-`".into(),
@@ -89,14 +94,15 @@ impl Problem {
                     "declare `{name}` under `parameters` or `constants`; for literal braces, declare a constant that holds them"
                 )
             }
-            Self::BadChain { .. } => "refer to a step that runs earlier in the same document".into(),
+            Self::UnknownStep { .. } => "refer to a step that runs earlier in the same document".into(),
             Self::Yaml(_)
             | Self::EntryShape { .. }
             | Self::BadName { .. }
             | Self::NoSteps
             | Self::Timeout { .. }
             | Self::MaxAttempts { .. }
-            | Self::Inputs { .. } => return None,
+            | Self::Inputs { .. }
+            | Self::UnknownValue { .. } => return None,
         };
         Some(cure)
     }

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use serde_json::Value;
-
 use super::locate::{Stop, locate, location};
-use super::raw::{RawConstant, RawDocument, RawParameter, RawPhase, RawStep};
-use super::{Constant, Document, MAX_TEXT_BYTES, Parameter, ParseError, Phase, Problem, Step, check, weigh};
+use super::raw::{self, RawConstant, RawDocument, RawParameter, RawPhase, RawStep};
+use super::{
+    Constant, Document, MAX_OPEN_BRACKETS, MAX_TEXT_BYTES, Parameter, ParseError, Phase, Problem, Step, check, weigh,
+};
 use crate::action::{ActionName, Unusable};
 use crate::expression::is_variable_name;
 
@@ -45,6 +45,9 @@ impl Reader<'_> {
         if bytes > MAX_TEXT_BYTES {
             return Err(self.without_place(Problem::TooLong { bytes, limit: MAX_TEXT_BYTES }));
         }
+        if !weigh::is_shallow(self.text) {
+            return Err(self.without_place(Problem::TooDeep { limit: MAX_OPEN_BRACKETS }));
+        }
         if !weigh::is_bearable(self.text) {
             return Err(self.without_place(Problem::TooManyValues));
         }
@@ -61,7 +64,7 @@ impl Reader<'_> {
             description: raw.description,
             parameters,
             constants,
-            phases: self.phases(raw.phases)?,
+            phases: self.phases(&raw.phases)?,
         };
         check::references(&document, self)?;
         Ok(document)
@@ -114,7 +117,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn phases(self, raw: Vec<RawPhase>) -> Result<Vec<Phase>, ParseError> {
+    fn phases(self, raw: &[RawPhase]) -> Result<Vec<Phase>, ParseError> {
         if !raw.iter().any(|phase| COMPONENT_PHASES.contains(&phase.name.as_str())) {
             return Err(self.error(Place { key: Some("phases"), ..Place::default() }, Problem::NoKnownPhase));
         }
@@ -163,7 +166,7 @@ impl Reader<'_> {
             }
         }
         let action = ActionName::find(&raw.action).map_err(|unusable| self.error(at("action"), unusable.into()))?;
-        let inputs = json(&raw.inputs)
+        let inputs = raw::json(&raw.inputs)
             .and_then(|inputs| action.check(&inputs).map(|()| inputs))
             .map_err(|message| self.error(at("inputs"), Problem::Inputs { action: action.as_str(), message }))?;
         let timeout = match raw.timeout_seconds.unwrap_or(DEFAULT_TIMEOUT_SECONDS) {
@@ -195,12 +198,18 @@ impl Reader<'_> {
             location: locate(self.text, &path),
             phase: place.phase.map(|(_, name)| name.to_owned()),
             step: place.step.map(|(_, name)| name.to_owned()),
-            problem,
+            problem: Box::new(problem),
         }
     }
 
     fn without_place(self, problem: Problem) -> ParseError {
-        ParseError { document: self.label.to_owned(), location: None, phase: None, step: None, problem }
+        ParseError {
+            document: self.label.to_owned(),
+            location: None,
+            phase: None,
+            step: None,
+            problem: Box::new(problem),
+        }
     }
 
     /// The library's message begins with a path of positions; names say more.
@@ -215,7 +224,9 @@ impl Reader<'_> {
             Some(at) => message.replace(&format!(" at line {} column {}", at.line, at.column), ""),
             None => message,
         };
-        ParseError { location, phase: name(phase), step: name(step), ..self.without_place(Problem::Yaml(message)) }
+        let (phase, step) = (name(phase), name(step));
+        let message = if phase.is_some() { without_positions(&message) } else { message };
+        ParseError { location, phase, step, ..self.without_place(Problem::Yaml(message)) }
     }
 }
 
@@ -241,29 +252,19 @@ impl From<Unusable> for Problem {
     }
 }
 
+/// `onFailure: unknown variant …` of `phases[0].steps[1].onFailure: unknown variant …`.
+fn without_positions(message: &str) -> String {
+    let (path, problem) = message.split_once(": ").unwrap_or(("", message));
+    match path.rsplit_once(']').map(|(_, key)| key.trim_start_matches('.')) {
+        Some("") => problem.to_owned(),
+        Some(key) => format!("{key}: {problem}"),
+        None => message.to_owned(),
+    }
+}
+
 /// The number after `list` in a message such as `phases[0].steps[1]: unknown field …`.
 fn position(message: &str, list: &str) -> Option<usize> {
     let path = message.split(':').next()?;
     let start = path.find(list)? + list.len();
     path[start..].split(']').next()?.parse().ok()
-}
-
-fn json(value: &serde_yaml::Value) -> Result<Value, String> {
-    match value {
-        serde_yaml::Value::Null => Ok(Value::Null),
-        serde_yaml::Value::Bool(truth) => Ok(Value::Bool(*truth)),
-        serde_yaml::Value::Number(number) => {
-            serde_json::to_value(number).map_err(|_| format!("the number {number} has no meaning here"))
-        }
-        serde_yaml::Value::String(text) => Ok(Value::String(text.clone())),
-        serde_yaml::Value::Sequence(items) => items.iter().map(json).collect::<Result<_, _>>().map(Value::Array),
-        serde_yaml::Value::Mapping(entries) => {
-            let entries = entries.iter().map(|(key, entry)| match key.as_str() {
-                Some(key) => Ok((key.to_owned(), json(entry)?)),
-                None => Err("a key is not a string; quote it".to_owned()),
-            });
-            entries.collect::<Result<_, _>>().map(Value::Object)
-        }
-        serde_yaml::Value::Tagged(tagged) => Err(format!("the YAML tag `{}` has no meaning here", tagged.tag)),
-    }
 }

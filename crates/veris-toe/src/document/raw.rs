@@ -64,3 +64,24 @@ pub(super) struct RawStep {
     pub(super) r#loop: Option<Value>,
     pub(super) r#if: Option<Value>,
 }
+
+/// Inputs as JSON, in which all modules read them; what YAML has and JSON has not is refused.
+pub(super) fn json(value: &Value) -> Result<serde_json::Value, String> {
+    match value {
+        Value::Null => Ok(serde_json::Value::Null),
+        Value::Bool(truth) => Ok(serde_json::Value::Bool(*truth)),
+        Value::Number(number) => {
+            serde_json::to_value(number).map_err(|_| format!("the number {number} has no meaning here"))
+        }
+        Value::String(text) => Ok(serde_json::Value::String(text.clone())),
+        Value::Sequence(items) => items.iter().map(json).collect::<Result<_, _>>().map(serde_json::Value::Array),
+        Value::Mapping(entries) => {
+            let entries = entries.iter().map(|(key, entry)| match key.as_str() {
+                Some(key) => Ok((key.to_owned(), json(entry)?)),
+                None => Err("a key is not a string; quote it".to_owned()),
+            });
+            entries.collect::<Result<_, _>>().map(serde_json::Value::Object)
+        }
+        Value::Tagged(tagged) => Err(format!("the YAML tag `{}` has no meaning here", tagged.tag)),
+    }
+}

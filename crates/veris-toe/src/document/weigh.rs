@@ -1,4 +1,5 @@
-//! Counts what a YAML text expands to before any of it is kept, so that aliases cannot multiply a small file.
+//! What is looked at before a text is read: that it is not nested too deeply, and what it expands to, so that aliases
+//! cannot multiply a small file.
 
 use std::cell::Cell;
 use std::fmt;
@@ -14,6 +15,19 @@ pub(super) fn is_bearable(text: &str) -> bool {
     let left = Cell::new(Some(BUDGET));
     let _ = Weigh(&left).deserialize(serde_yaml::Deserializer::from_str(text));
     left.get().is_some()
+}
+
+/// Every token costs the YAML parser time for each bracket that is open, which it does not limit itself.
+pub(super) fn is_shallow(text: &str) -> bool {
+    let mut open = 0usize;
+    text.bytes().all(|byte| {
+        match byte {
+            b'[' | b'{' => open += 1,
+            b']' | b'}' => open = open.saturating_sub(1),
+            _ => {}
+        }
+        open <= super::MAX_OPEN_BRACKETS
+    })
 }
 
 #[derive(Clone, Copy)]

@@ -18,11 +18,11 @@ pub enum MetadataError {
         "the instance metadata service at {endpoint} does not answer for {what}; \
          set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION where there is none"
     )]
-    Unreachable { endpoint: Url, what: &'static str, source: Box<ureq::Error> },
+    Unreachable { endpoint: String, what: &'static str, source: Box<ureq::Error> },
     #[error("the instance metadata service at {endpoint} answers {status} for {what}{cure}")]
-    Status { endpoint: Url, what: &'static str, status: u16, cure: &'static str },
+    Status { endpoint: String, what: &'static str, status: u16, cure: &'static str },
     #[error("the instance metadata service at {endpoint} gives no credentials that can be read")]
-    Unreadable { endpoint: Url },
+    Unreadable { endpoint: String },
 }
 
 /// A session with the service: one token, several questions.
@@ -71,7 +71,7 @@ impl<'a> Metadata<'a> {
         let roles = self.get(WHAT, "latest/meta-data/iam/security-credentials/")?;
         let role = roles.lines().next().unwrap_or_default().trim();
         let answer = self.get(WHAT, &format!("latest/meta-data/iam/security-credentials/{role}"))?;
-        let unreadable = |_| MetadataError::Unreadable { endpoint: self.endpoint.clone() };
+        let unreadable = |_| MetadataError::Unreadable { endpoint: self.endpoint.to_string() };
         let found: RoleCredentials = serde_json::from_str(&answer).map_err(unreadable)?;
         Ok(Credentials {
             access_key_id: found.access_key_id,
@@ -90,7 +90,7 @@ impl<'a> Metadata<'a> {
         what: &'static str,
         response: Result<ureq::http::Response<ureq::Body>, ureq::Error>,
     ) -> Result<String, MetadataError> {
-        let endpoint = || self.endpoint.clone();
+        let endpoint = || self.endpoint.to_string();
         let failed = |source| MetadataError::Unreachable { endpoint: endpoint(), what, source: Box::new(source) };
         let mut response = response.map_err(failed)?;
         let status = response.status().as_u16();

@@ -53,7 +53,9 @@ impl Run<'_> {
     /// Until one succeeds or none is left; a signal ends them all.
     fn attempts(&self, place: Place<'_>, report: &mut StepReport) -> Result<Outputs, StepError> {
         let max_attempts = place.step.max_attempts.get();
-        for number in 1..=max_attempts {
+        let mut number = 0;
+        loop {
+            number += 1;
             let start_time = Timestamp::now();
             let outcome = self.attempt(place, &report.inputs);
             let failure_message = outcome.as_ref().err().map(|error| explain(error)).unwrap_or_default();
@@ -66,7 +68,6 @@ impl Run<'_> {
                 outcome => return outcome.map_err(StepError::from),
             }
         }
-        unreachable!("maxAttempts is at least 1, and the last attempt returns")
     }
 
     /// With a time limit and a scratch folder of its own.

@@ -45,9 +45,9 @@ impl Lines {
 
 /// The end of the last whole character, so that a cut does not fall into one.
 fn character_boundary(bytes: &[u8]) -> usize {
-    let last_four = bytes.len().saturating_sub(4);
-    match std::str::from_utf8(&bytes[last_four..]) {
-        Err(error) if error.error_len().is_none() => last_four + error.valid_up_to(),
+    let start = bytes.iter().rposition(|byte| !(0x80..0xc0).contains(byte)).unwrap_or(bytes.len());
+    match std::str::from_utf8(&bytes[start..]) {
+        Err(error) if error.error_len().is_none() => start,
         _ => bytes.len(),
     }
 }

@@ -53,14 +53,15 @@ fn compose(conversation: &Converse) -> String {
     let turn = conversation.said_by_user().count();
     let mut said = conversation.said_by_user().rev();
     let last = said.next().unwrap_or_default();
-    let mut answer = format!("This is turn {turn} of our conversation, and you said: “{}”.", quote(last));
-    match said.next() {
-        Some(before) => {
-            answer.push_str(&format!(" Before that you said: “{}”, so this goes on from there.", quote(before)));
-        }
-        None => answer.push_str(" It is the first thing you said to me."),
-    }
-    answer + " I am the local cloud's stand-in for a model: nothing here has left your machine."
+    let before = match said.next() {
+        Some(before) => format!("Before that you said: “{}”, so this goes on from there.", quote(before)),
+        None => "It is the first thing you said to me.".to_owned(),
+    };
+    format!(
+        "This is turn {turn} of our conversation, and you said: “{}”. {before} I am the local cloud's stand-in for a model: \
+         nothing here has left your machine.",
+        quote(last)
+    )
 }
 
 /// The beginning of a message, on one line.

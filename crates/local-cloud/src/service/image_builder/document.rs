@@ -123,6 +123,9 @@ pub(crate) fn phases(data: &str) -> Vec<String> {
 }
 
 fn check_steps(phase: &RawPhase) -> Result<(), String> {
+    if phase.steps.is_empty() {
+        return Err(format!("The phase '{}' has no steps", phase.name));
+    }
     for (index, step) in phase.steps.iter().enumerate() {
         let place = format!("Parsing step '{}' in phase '{}' failed. Error: ", step.name, phase.name);
         if !ACTIONS.contains(&step.action.as_str()) {
@@ -132,10 +135,7 @@ fn check_steps(phase: &RawPhase) -> Result<(), String> {
             return Err(format!("{place}another step of the phase has the same name"));
         }
     }
-    match phase.steps.is_empty() {
-        true => Err(format!("The phase '{}' has no steps", phase.name)),
-        false => Ok(()),
-    }
+    Ok(())
 }
 
 fn parameters(raw: Vec<BTreeMap<String, RawParameter>>) -> Result<Vec<ParameterDetail>, String> {

@@ -123,6 +123,9 @@ pub struct ComponentFailure {
     pub phase_name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub step_name: Option<String>,
+    /// The step's action module.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub action: Option<String>,
     pub error_message: String,
 }
 

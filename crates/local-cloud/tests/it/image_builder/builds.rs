@@ -160,7 +160,7 @@ async fn an_image_needs_what_it_names() {
     let client = cloud.operator();
     let infrastructure = create_infrastructure(&client).await;
     let missing = format!("{REGION}:image-recipe/nothing/x.x.x");
-    let mut refusals = String::new();
+    let mut refusals = Vec::new();
     for request in [
         json!({"infrastructureConfigurationArn": infrastructure}),
         json!({"imageRecipeArn": missing, "infrastructureConfigurationArn": infrastructure}),
@@ -170,7 +170,7 @@ async fn an_image_needs_what_it_names() {
     ] {
         let mut request = request;
         request["clientToken"] = json!("token");
-        refusals += &format!("{}\n", refusal(&put(&client, "CreateImage", request).await));
+        refusals.push(refusal(&put(&client, "CreateImage", request).await));
     }
-    insta::assert_snapshot!(refusals);
+    insta::assert_snapshot!(refusals.join("\n"));
 }

@@ -55,7 +55,7 @@ async fn an_infrastructure_configuration_that_image_builder_would_refuse_is_refu
     let client = cloud.operator();
     create_infrastructure(&client).await;
     let good = json!({"name": "other", "instanceProfileName": "local-instance-profile", "clientToken": "token"});
-    let mut refusals = String::new();
+    let mut refusals = Vec::new();
     for change in [
         json!({"name": "VERIS_LOCAL"}),
         json!({"instanceProfileName": "rmit-workload-veris"}),
@@ -67,9 +67,9 @@ async fn an_infrastructure_configuration_that_image_builder_would_refuse_is_refu
     ] {
         let mut request = good.clone();
         request.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
-        refusals += &format!("{}\n", refusal(&put(&client, "CreateInfrastructureConfiguration", request).await));
+        refusals.push(refusal(&put(&client, "CreateInfrastructureConfiguration", request).await));
     }
-    insta::assert_snapshot!(refusals);
+    insta::assert_snapshot!(refusals.join("\n"));
 }
 
 #[tokio::test]
@@ -115,7 +115,7 @@ async fn a_distribution_configuration_lives_changes_and_goes() {
 async fn a_distribution_that_image_builder_would_refuse_is_refused() {
     let cloud = Sandbox::start().await;
     let client = cloud.operator();
-    let mut refusals = String::new();
+    let mut refusals = Vec::new();
     for distributions in [
         json!([]),
         json!([{"region": "us-east-1"}]),
@@ -125,9 +125,9 @@ async fn a_distribution_that_image_builder_would_refuse_is_refused() {
         json!([{"region": "ap-southeast-2", "ssmParameterConfigurations": [{"parameterName": "a b"}]}]),
     ] {
         let request = json!({"name": "chat", "distributions": distributions, "clientToken": "token"});
-        refusals += &format!("{}\n", refusal(&put(&client, "CreateDistributionConfiguration", request).await));
+        refusals.push(refusal(&put(&client, "CreateDistributionConfiguration", request).await));
     }
-    insta::assert_snapshot!(refusals);
+    insta::assert_snapshot!(refusals.join("\n"));
 }
 
 #[tokio::test]

@@ -125,7 +125,7 @@ async fn a_component_that_image_builder_would_refuse_is_refused() {
     let cloud = Sandbox::start().await;
     let client = cloud.operator();
     let good = component("install", "1.0.0", INSTALL, "token");
-    let mut refusals = String::new();
+    let mut refusals = Vec::new();
     for change in [
         json!({"name": "x"}),
         json!({"semanticVersion": "1.0.x"}),
@@ -146,9 +146,9 @@ async fn a_component_that_image_builder_would_refuse_is_refused() {
         let members = request.as_object_mut().unwrap();
         members.extend(change.as_object().unwrap().clone());
         members.retain(|_, value| !value.is_null());
-        refusals += &format!("{}\n", refusal(&put(&client, "CreateComponent", request).await));
+        refusals.push(refusal(&put(&client, "CreateComponent", request).await));
     }
-    insta::assert_snapshot!(refusals);
+    insta::assert_snapshot!(refusals.join("\n"));
     let left = list(&client, "ListComponents", json!({})).await;
     assert_eq!(left["componentVersionList"], json!([]));
 }
@@ -250,7 +250,7 @@ async fn a_recipe_that_image_builder_would_refuse_is_refused() {
         "name": "chat", "semanticVersion": "1.0.0", "parentImage": PARENT, "components": [{"componentArn": smoke}],
         "clientToken": "token",
     });
-    let mut refusals = String::new();
+    let mut refusals = Vec::new();
     for change in [
         json!({"semanticVersion": "1.x.0"}),
         json!({"parentImage": "ami-0123456789abcdef0"}),
@@ -269,7 +269,7 @@ async fn a_recipe_that_image_builder_would_refuse_is_refused() {
     ] {
         let mut request = good.clone();
         request.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
-        refusals += &format!("{}\n", refusal(&put(&client, "CreateImageRecipe", request).await));
+        refusals.push(refusal(&put(&client, "CreateImageRecipe", request).await));
     }
-    insta::assert_snapshot!(refusals);
+    insta::assert_snapshot!(refusals.join("\n"));
 }

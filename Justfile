@@ -1,0 +1,30 @@
+# List recipes
+_default:
+    @just --list
+
+# The whole story on this machine: bake, launch, chat, bake again, launch, roll back
+[group('try')]
+demo *flags:
+    cargo demo {{ flags }}
+
+# Everything CI checks, in CI's order
+[group('check')]
+ci: fmt-check clippy test
+
+[group('check')]
+fmt-check:
+    cargo fmt --all --check
+
+[group('check')]
+clippy *flags:
+    cargo clippy --workspace --all-targets --locked {{ flags }} -- -D warnings
+
+# All tests; the guest story is skipped, with its reason, where QEMU is missing
+[group('test')]
+test *flags:
+    cargo test --locked {{ flags }}
+
+# Timings of the main job, as a table
+[group('bench')]
+bench *flags:
+    benches/main-job.sh {{ flags }}

@@ -1,0 +1,11 @@
+//! Documents, as an author writes them, and what becomes of them. Every run is one of the real binary.
+
+#![expect(clippy::unwrap_used, reason = "what cannot be unwrapped fails the test, with its place")]
+
+mod command_line;
+mod documents;
+mod downloads;
+mod files;
+mod policies;
+mod processes;
+mod support;
