@@ -1,4 +1,4 @@
-//! The process that serves the local cloud: found, started in the background, and stopped.
+//! The process that serves the local cloud: found, and started in the background.
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -7,7 +7,6 @@ use std::time::Duration;
 use anyhow::Result;
 use local_cloud::Endpoint;
 use local_cloud::layout::Layout;
-use rustix::process::{Pid, Signal, kill_process};
 use tokio::net::TcpStream;
 
 use crate::error::{Failure, internal};
@@ -16,9 +15,6 @@ use crate::wait::{self, Patience, Seen};
 
 /// Starting takes well under a second; a slow disk with many guests takes longer.
 const START: Patience = Patience { deadline: Duration::from_secs(60), every: Duration::from_millis(50), streak: 1 };
-
-/// What is still running after this is killed by the sweep.
-const STOP: Patience = Patience { deadline: Duration::from_secs(20), every: Duration::from_millis(50), streak: 1 };
 
 /// Lines of the log that explain why it did not start.
 const LOG_LINES: usize = 5;
@@ -50,28 +46,6 @@ pub async fn start(layout: &Layout, toe: &Path, port: Option<u16>, stage: &mut S
         }
     })
     .await
-}
-
-/// Asks the daemon to stop and waits until it has; guests run on. Whether it was running.
-pub async fn stop(layout: &Layout, stage: &mut Stage) -> Result<bool> {
-    let Some(endpoint) = running(layout) else { return Ok(false) };
-    let pid = i32::try_from(endpoint.pid).ok().and_then(Pid::from_raw);
-    if let Some(pid) = pid
-        && let Err(error) = kill_process(pid, Signal::TERM)
-        && error != rustix::io::Errno::SRCH
-    {
-        return Err(internal(format!("failed to stop the local cloud (process {})", endpoint.pid))
-            .source(error)
-            .into());
-    }
-    let stopped = wait::until(STOP, "the local cloud has stopped", stage, async || {
-        Ok(if endpoint.is_running() { Seen::NotYet("stopping".to_owned()) } else { Seen::Good(()) })
-    });
-    if let Err(error) = stopped.await {
-        // The sweep that follows kills it.
-        tracing::warn!("{error:#}");
-    }
-    Ok(true)
 }
 
 fn spawn(layout: &Layout, toe: &Path, port: Option<u16>) -> Result<Child> {

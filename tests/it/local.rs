@@ -42,6 +42,10 @@ fn a_damaged_state_names_the_cure() {
     let shown = sandbox.run("local status");
     assert!(shown.starts_with("exit code: 2") && shown.contains("[HOME]/local/state.json"), "{shown}");
     assert!(shown.contains("veris local down --delete"), "{shown}");
+
+    let shown = sandbox.run("local down --delete");
+    assert!(shown.starts_with("exit code: 0") && shown.contains("its files are removed"), "{shown}");
+    assert!(!sandbox.local_directory().exists());
 }
 
 #[test]

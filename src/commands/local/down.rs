@@ -3,11 +3,12 @@
 use std::fmt;
 
 use anyhow::Result;
+use local_cloud::down::{DownError, Swept};
 use serde::Serialize;
 
 use crate::error::internal;
 use crate::exit_status::ExitStatus;
-use crate::local::{self, daemon, lock};
+use crate::local::{self, lock};
 use crate::printer::Printer;
 
 /// Stop the local cloud and every guest
@@ -28,6 +29,8 @@ pub struct Down {
 pub struct Stopped {
     /// Whether it was running before.
     was_running: bool,
+    /// How many guests ran.
+    guests: usize,
     deleted: bool,
 }
 
@@ -40,28 +43,33 @@ pub async fn run(args: &Down, printer: &Printer) -> Result<ExitStatus> {
 pub async fn down(args: &Down, printer: &Printer) -> Result<Stopped> {
     let layout = local::layout()?;
     if !layout.directory.exists() {
-        return Ok(Stopped { was_running: false, deleted: false });
+        return Ok(Stopped { was_running: false, guests: 0, deleted: false });
     }
     let _lock = lock::take(&layout, printer).await?;
     let mut stage = printer.stage("Stop the local cloud");
-    let was_running = daemon::stop(&layout, &mut stage).await?;
-    stage.update("guests");
     let sweep = layout.clone();
-    tokio::task::spawn_blocking(move || local_cloud::down::sweep(&sweep))
-        .await?
-        .map_err(|error| internal("failed to stop what the local cloud left running").source(error))?;
+    let swept = match tokio::task::spawn_blocking(move || local_cloud::down::sweep(&sweep)).await? {
+        // Processes are ended before the state is opened, and a damaged one is deleted here.
+        Err(DownError::Store(_)) if args.delete => Swept { control_plane: false, guests: 0 },
+        swept => swept.map_err(|error| internal("failed to stop the local cloud").source(error))?,
+    };
     if args.delete {
         stage.update("files");
         fs_err::remove_dir_all(&layout.directory)?;
     }
     stage.done("");
-    Ok(Stopped { was_running, deleted: args.delete })
+    Ok(Stopped { was_running: swept.control_plane, guests: swept.guests, deleted: args.delete })
 }
 
 impl fmt::Display for Stopped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let stopped = if self.was_running { "stopped" } else { "not running" };
+        let guests = match self.guests {
+            0 => String::new(),
+            1 => ", 1 guest was shut down".to_owned(),
+            several => format!(", {several} guests were shut down"),
+        };
         let deleted = if self.deleted { ", and its files are removed" } else { "" };
-        writeln!(f, "the local cloud is {stopped}{deleted}")
+        writeln!(f, "the local cloud is {stopped}{guests}{deleted}")
     }
 }
