@@ -22,8 +22,8 @@ use crate::instances::{self, Instance, State};
 use crate::tags;
 use crate::wait::Patience;
 
-/// A kept instance has answered before: it answers at once, or something is wrong with it.
-const KEPT: Patience = Patience { deadline: Duration::from_secs(10), every: Duration::from_millis(100), streak: 3 };
+/// A kept instance has answered before: it answers at once, or, on a busy host, soon; otherwise something is wrong with it.
+const KEPT: Patience = Patience { deadline: Duration::from_secs(30), every: Duration::from_millis(100), streak: 3 };
 
 /// Put the previous version back behind the address
 ///
