@@ -2,6 +2,11 @@
 //!
 //! Where QEMU cannot run, the story is skipped and says why; with `VERIS_REQUIRE_GUESTS=1` such a skip is a failure.
 
+#![expect(
+    clippy::print_stderr,
+    reason = "whoever reads the test's output learns what took how long, and what was skipped"
+)]
+
 mod chat;
 mod cloud;
 mod processes;
@@ -151,7 +156,7 @@ fn a_guest_is_killed(cloud: &Cloud) {
     cloud.kill_guest(&kept);
     let begin = Instant::now();
     while guest(cloud, &kept)["state"] != "stopped" {
-        assert!(begin.elapsed() < Duration::from_secs(60), "the cloud did not notice that the guest died");
+        assert!(begin.elapsed() < Duration::from_mins(1), "the cloud did not notice that the guest died");
         std::thread::sleep(Duration::from_millis(200));
     }
 }
