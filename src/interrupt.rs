@@ -2,12 +2,16 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::error::{Failure, internal};
+
+/// A supervisor such as `timeout` signals its child and then the child's group: what comes this soon is the same wish.
+const ECHO: Duration = Duration::from_millis(500);
 
 /// Counts the signals of this run. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -25,9 +29,13 @@ impl Interrupt {
         let (count, signals) = watch::channel(0);
         // Lives as long as the runtime, which ends with the command.
         tokio::spawn(async move {
+            let mut last: Option<Instant> = None;
             loop {
                 tokio::select! { _ = ctrl_c.recv() => {}, _ = terminate.recv() => {} }
-                count.send_modify(|count| *count += 1);
+                if last.is_none_or(|last| last.elapsed() >= ECHO) {
+                    count.send_modify(|count| *count += 1);
+                }
+                last = Some(Instant::now());
             }
         });
         Ok(Self { signals, shields: Arc::new(AtomicUsize::new(0)) })
