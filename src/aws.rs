@@ -82,7 +82,7 @@ async fn real(environment: &Environment) -> Result<SdkConfig> {
 fn timeouts() -> TimeoutConfig {
     TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(5))
-        .operation_attempt_timeout(Duration::from_secs(60))
+        .operation_attempt_timeout(Duration::from_mins(1))
         .operation_timeout(Duration::from_mins(5))
         .build()
 }

@@ -53,7 +53,10 @@ pub async fn wait(endpoint: Endpoint, image: &BakedImage, patience: Patience, st
     .await
     .map_err(|error| match error.downcast::<Failure>() {
         // The cloud did its part: it is the service that does not answer.
-        Ok(failure) => failure.kind(ExitStatus::Unhealthy).into(),
+        Ok(failure) => failure
+            .kind(ExitStatus::Unhealthy)
+            .hint("the instance's console and the settings in `.env` tell why; a slow host needs a longer `--timeout`")
+            .into(),
         Err(error) => error,
     })
 }

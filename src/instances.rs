@@ -9,7 +9,7 @@ use std::fmt;
 use std::net::Ipv4Addr;
 
 use anyhow::Result;
-use aws_sdk_ec2::types::{Filter, InstanceAttributeName};
+use aws_sdk_ec2::types::{Filter, InstanceAttributeName, Reservation};
 use jiff::Timestamp;
 use semver::Version;
 use serde::Serialize;
@@ -97,7 +97,7 @@ pub async fn list(clients: &Clients, service: &str) -> Result<Vec<Instance>> {
     let mut instances = Vec::new();
     while let Some(page) = pages.next().await {
         let page = page.map_err(|error| aws::describe(&format!("list the instances of {service}"), &error))?;
-        let found = page.reservations().iter().flat_map(|reservation| reservation.instances());
+        let found = page.reservations().iter().flat_map(Reservation::instances);
         instances.extend(found.filter_map(read::instance).filter(Instance::exists));
     }
     instances.sort_by_key(|instance| instance.launched);
@@ -109,8 +109,8 @@ pub async fn get(clients: &Clients, instance_id: &str) -> Result<Option<Instance
     let answer = clients.ec2.describe_instances().instance_ids(instance_id).send().await;
     match answer {
         Ok(answer) => {
-            let found = answer.reservations().iter().flat_map(|reservation| reservation.instances());
-            Ok(found.filter_map(read::instance).next())
+            let mut found = answer.reservations().iter().flat_map(Reservation::instances);
+            Ok(found.find_map(read::instance))
         }
         Err(error) if error.as_service_error().is_some_and(is_unknown) => Ok(None),
         Err(error) => Err(aws::describe(&format!("look at instance {instance_id}"), &error).into()),

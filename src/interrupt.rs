@@ -53,7 +53,7 @@ impl Interrupt {
     async fn reached(&mut self, count: u32) {
         if self.signals.wait_for(|signals| *signals >= count).await.is_err() {
             // The runtime is going down; nobody will ever signal again.
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 }

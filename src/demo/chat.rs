@@ -15,7 +15,7 @@ use crate::http;
 use crate::printer::Printer;
 
 /// The model's first word, and each next one, must come within this.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What a turn took.
 #[derive(Debug, Clone, Copy)]

@@ -14,7 +14,7 @@ use crate::printer::Stage;
 use crate::wait::{self, Patience, Seen};
 
 /// Starting takes well under a second; a slow disk with many guests takes longer.
-const START: Patience = Patience { deadline: Duration::from_secs(60), every: Duration::from_millis(50), streak: 1 };
+const START: Patience = Patience { deadline: Duration::from_mins(1), every: Duration::from_millis(50), streak: 1 };
 
 /// Lines of the log that explain why it did not start.
 const LOG_LINES: usize = 5;

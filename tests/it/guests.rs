@@ -2,6 +2,11 @@
 //!
 //! Where QEMU cannot run, the story is skipped and says why; with `VERIS_REQUIRE_GUESTS=1` such a skip is a failure.
 
+#![expect(
+    clippy::print_stderr,
+    reason = "whoever reads the test's output learns what took how long, and what was skipped"
+)]
+
 mod chat;
 mod cloud;
 mod processes;
@@ -109,7 +114,7 @@ fn a_failing_step_fails_the_bake_and_leaves_nothing(cloud: &Cloud, url: &str) {
 fn a_server_that_does_not_start_is_not_promoted(cloud: &Cloud, url: &str) {
     let before = cloud.running_guests();
     let settings = cloud.env_file("PORT=none\n");
-    let error = cloud.fails(3, &["launch", "1.0.0", "--timeout", "20", "--env-file", &settings]);
+    let error = cloud.fails(1, &["launch", "1.0.0", "--timeout", "20", "--env-file", &settings]);
     assert!(error.contains("hint:"), "{error}");
     assert_eq!(cloud.running_guests(), before, "the failed launch left a guest");
     assert_eq!(chat::version(url), "1.1.0");
@@ -151,7 +156,7 @@ fn a_guest_is_killed(cloud: &Cloud) {
     cloud.kill_guest(&kept);
     let begin = Instant::now();
     while guest(cloud, &kept)["state"] != "stopped" {
-        assert!(begin.elapsed() < Duration::from_secs(60), "the cloud did not notice that the guest died");
+        assert!(begin.elapsed() < Duration::from_mins(1), "the cloud did not notice that the guest died");
         std::thread::sleep(Duration::from_millis(200));
     }
 }

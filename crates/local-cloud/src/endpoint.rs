@@ -51,14 +51,17 @@ impl Endpoint {
     }
 }
 
-/// When a process started, in clock ticks since boot.
+/// When a process started, in clock ticks since boot. One that has ended but was not yet reaped by its parent does not count.
 pub(crate) fn start_time(pid: u32) -> std::io::Result<u64> {
     let stat = fs_err::read_to_string(format!("/proc/{pid}/stat"))?;
     // The second field is the program's name in parentheses and may itself contain anything.
     let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
-    after_name
-        .split_whitespace()
-        .nth(19)
+    let mut fields = after_name.split_whitespace();
+    if fields.next().is_some_and(|state| state == "Z" || state == "X") {
+        return Err(std::io::Error::new(std::io::ErrorKind::NotFound, format!("process {pid} has ended")));
+    }
+    fields
+        .nth(18)
         .and_then(|field| field.parse().ok())
         .ok_or_else(|| std::io::Error::other(format!("/proc/{pid}/stat has no start time")))
 }
@@ -66,6 +69,19 @@ pub(crate) fn start_time(pid: u32) -> std::io::Result<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_process_that_ended_and_was_not_reaped_does_not_run() {
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let url = "http://127.0.0.1:1".to_owned();
+        let endpoint = Endpoint { url, pid: child.id(), start_time: start_time(child.id()).unwrap() };
+        assert!(endpoint.is_running());
+        child.kill().unwrap();
+        let process = crate::vm::process::Process::open(endpoint.pid).unwrap();
+        assert!(process.wait(std::time::Duration::from_mins(1)));
+        assert!(!endpoint.is_running());
+        child.wait().unwrap();
+    }
 
     #[test]
     fn an_endpoint_is_read_as_it_was_written() {

@@ -73,7 +73,7 @@ impl Script {
         let session = format!("demo::{}", jiff::Timestamp::now().as_second());
 
         let one = self.release(context, &first).await?;
-        earlier::write(&self.layout, &[earlier.as_slice(), &[one.instance_id.clone()]].concat())?;
+        earlier::write(&self.layout, &[earlier.as_slice(), std::slice::from_ref(&one.instance_id)].concat())?;
         let talk = self::chat(context, &one.url, &session, ["My name is Ada. What can you do?", "What is my name?"]);
         self.timeline.act("Chat", printer, talk).await?;
 

@@ -22,6 +22,7 @@ const UNSET: [&str; 3] = ["AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_DEFAULT_PROFI
 
 #[derive(Serialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[expect(clippy::struct_field_names, reason = "they are the names of the variables")]
 struct Variables {
     aws_endpoint_url: String,
     aws_access_key_id: String,

@@ -52,7 +52,7 @@ pub(crate) fn version(url: &str) -> String {
 /// A new connection for each call: after a move of the address an old one would lead to the old guest.
 fn agent() -> ureq::Agent {
     ureq::Agent::config_builder()
-        .timeout_global(Some(Duration::from_secs(120)))
+        .timeout_global(Some(Duration::from_mins(2)))
         .max_idle_connections(0)
         .proxy(None)
         .build()

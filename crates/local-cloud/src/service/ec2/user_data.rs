@@ -36,8 +36,8 @@ mod tests {
 
     #[test]
     fn the_limit_is_on_the_raw_bytes() {
-        assert_eq!(read(&STANDARD.encode([b'x'; LIMIT])).unwrap().len(), LIMIT);
-        assert_eq!(read(&STANDARD.encode([b'x'; LIMIT + 1])).unwrap_err().code, "InvalidParameterValue");
+        assert_eq!(read(&STANDARD.encode(vec![b'x'; LIMIT])).unwrap().len(), LIMIT);
+        assert_eq!(read(&STANDARD.encode(vec![b'x'; LIMIT + 1])).unwrap_err().code, "InvalidParameterValue");
         assert_eq!(read("#!/bin/sh").unwrap_err().code, "InvalidUserData.Malformed");
         assert_eq!(read("aGVs\nbG8=\n").unwrap(), b"hello");
     }
