@@ -77,7 +77,7 @@ impl fmt::Display for Report {
                 writeln!(f, "  instance  {} ({})", live.instance_id, live.state)?;
                 writeln!(f, "  image     {} (digest {})", live.image_id, health::short(&live.digest))?;
                 if let Some(promoted) = live.promoted_at {
-                    writeln!(f, "  since     {}", promoted.strftime("%Y-%m-%d %H:%M:%S UTC"))?;
+                    writeln!(f, "  promoted  {}", promoted.strftime("%Y-%m-%d %H:%M:%S UTC"))?;
                 }
             }
             None => writeln!(

@@ -11,7 +11,7 @@ use crate::printer::Stage;
 use crate::wait::{self, Patience, Seen};
 
 /// AWS starts an instance in well under a minute; an emulated processor takes longer.
-const RUNNING: Patience = Patience { deadline: Duration::from_mins(5), every: Duration::from_secs(1), streak: 3 };
+const RUNNING: Patience = Patience { deadline: Duration::from_mins(5), every: Duration::from_millis(500), streak: 3 };
 
 /// Waiting for the end of an instance; AWS lets it shut down for minutes at times.
 const GONE: Patience = Patience { deadline: Duration::from_mins(10), every: Duration::from_secs(1), streak: 1 };

@@ -13,7 +13,8 @@ pub struct Stage {
     name: String,
     started: Instant,
     spinner: Option<ProgressBar>,
-    last: String,
+    /// What was shown already: off a terminal, a service that flaps while it starts would fill pages.
+    shown: Vec<String>,
     ended: bool,
 }
 
@@ -23,20 +24,18 @@ impl Stage {
         if spinner.is_none() {
             printer.talk(format_args!("{name} …"));
         }
-        Self { printer, name, started: Instant::now(), spinner, last: String::new(), ended: false }
+        Self { printer, name, started: Instant::now(), spinner, shown: Vec::new(), ended: false }
     }
 
-    /// What the stage is doing now. Off a terminal it is printed only when it changed.
+    /// What the stage is doing now. Off a terminal each text is printed once.
     pub fn update(&mut self, text: impl Into<String>) {
         let text = text.into();
-        if text == self.last {
-            return;
+        if let Some(spinner) = &self.spinner {
+            spinner.set_message(text);
+        } else if !self.shown.contains(&text) {
+            self.printer.talk(format_args!("{}: {text}", self.name));
+            self.shown.push(text);
         }
-        match &self.spinner {
-            Some(spinner) => spinner.set_message(text.clone()),
-            None => self.printer.talk(format_args!("{}: {text}", self.name)),
-        }
-        self.last = text;
     }
 
     /// Ends the stage well; `text` says with what result and may be empty.
