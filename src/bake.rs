@@ -48,7 +48,7 @@ pub async fn bake(context: &Context, version: Option<Version>) -> Result<Baked> 
     }
     let shield = context.interrupt.shield();
     let mut undo = Undo::default();
-    match build(context, &plan, &shield, &mut undo).await {
+    match Box::pin(build(context, &plan, &shield, &mut undo)).await {
         Ok((image_id, stages)) => Ok(Baked::created(&plan, image_id, stages, started.elapsed())),
         Err(error) => Err(undo.run(context, error).await),
     }
@@ -62,20 +62,20 @@ async fn build(context: &Context, plan: &Plan, shield: &Shield, undo: &mut Undo)
             context.printer.talk(format_args!("version {} is being baked already; following {arn}", plan.version));
             arn
         }
-        Found::Nothing => start(context, plan, &names, (shield, undo)).await?,
+        Found::Nothing => Box::pin(start(context, plan, &names, (shield, undo))).await?,
         Found::Remains(remains) => {
             leftovers::clear(context, remains).await?;
-            start(context, plan, &names, (shield, undo)).await?
+            Box::pin(start(context, plan, &names, (shield, undo))).await?
         }
     };
-    let (image_id, stages) = follow::until_available(context, &image_arn, shield).await?;
+    let (image_id, stages) = Box::pin(follow::until_available(context, &image_arn, shield)).await?;
     shield.run(verify::tags(context, plan, &image_id)).await?;
     Ok((image_id, stages))
 }
 
 /// Uploads the artifacts, creates every resource, and has Image Builder start. Returns the image's build version ARN.
 async fn start(context: &Context, plan: &Plan, names: &Names, (shield, undo): (&Shield, &mut Undo)) -> Result<String> {
-    shield.run(upload::all(context, plan, undo)).await?;
+    shield.run(Box::pin(upload::all(context, plan, undo))).await?;
     create::image(context, plan, names, (shield, undo)).await
 }
 

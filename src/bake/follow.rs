@@ -4,7 +4,7 @@ use std::hash::{BuildHasher as _, Hasher as _};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use aws_sdk_imagebuilder::types::{Image, ImageStatus};
+use aws_sdk_imagebuilder::types::{Image, ImageStatus, OutputResources};
 
 use super::baked::{StageTime, rounded};
 use super::remove::is_under_way;
@@ -34,7 +34,7 @@ impl Pace {
             Target::Local => Self {
                 shortest: Duration::from_secs(1),
                 longest: Duration::from_secs(3),
-                deadline: Duration::from_mins(60),
+                deadline: Duration::from_hours(1),
             },
             Target::Aws => Self {
                 shortest: Duration::from_secs(5),
@@ -64,7 +64,8 @@ pub(super) async fn until_available(context: &Context, arn: &str, shield: &Shiel
     let (started, mut pause, mut bad_looks) = (Instant::now(), pace.shortest, 0);
     let mut show = Show::new(&context.printer);
     loop {
-        match shield.run(async { Ok(look(context, arn).await) }).await? {
+        let looking = Box::pin(look(context, arn));
+        match shield.run(async { Ok(looking.await) }).await? {
             Ok((image, steps)) => {
                 bad_looks = 0;
                 pause = pace.next(pause, show.tell(steps));
@@ -81,7 +82,11 @@ pub(super) async fn until_available(context: &Context, arn: &str, shield: &Shiel
             let minutes = pace.deadline.as_secs() / 60;
             return Err(cloud(format!("{arn} was not ready after {minutes} minutes, so it was given up")).into());
         }
-        shield.run(async { Ok(tokio::time::sleep(jittered(pause)).await) }).await?;
+        let pausing = async {
+            tokio::time::sleep(jittered(pause)).await;
+            Ok(())
+        };
+        shield.run(pausing).await?;
     }
 }
 
@@ -168,7 +173,7 @@ impl<'a> Show<'a> {
             waiting.done("");
         }
         self.open.drain(..).for_each(|(_, stage)| stage.done(""));
-        let amis = image.output_resources().map(|resources| resources.amis()).unwrap_or_default();
+        let amis = image.output_resources().map(OutputResources::amis).unwrap_or_default();
         let here = amis.iter().find(|ami| ami.region() == Some(&context.environment.region));
         let id = here.and_then(|ami| ami.image()).ok_or_else(|| {
             cloud(format!(

@@ -1,7 +1,7 @@
 //! What an earlier bake of the same version left behind, because it was killed or could not clean up.
 
 use anyhow::Result;
-use aws_sdk_imagebuilder::types::{ImageStatus, ImageSummary};
+use aws_sdk_imagebuilder::types::{ImageStatus, ImageSummary, OutputResources};
 
 use super::names::Names;
 use super::plan::Plan;
@@ -89,7 +89,7 @@ fn other_under_way(plan: &Plan, arn: &str) -> Failure {
 
 /// An image whose AMI was deregistered may be baked anew. One whose AMI only lost its tags must not be lost.
 async fn refuse_untagged(context: &Context, plan: &Plan, build: &ImageSummary) -> Result<()> {
-    let amis = build.output_resources().map(|resources| resources.amis()).unwrap_or_default();
+    let amis = build.output_resources().map(OutputResources::amis).unwrap_or_default();
     for id in amis.iter().filter_map(|ami| ami.image()) {
         let filter = aws_sdk_ec2::types::Filter::builder().name("image-id").values(id).build();
         let answer = context.clients.ec2.describe_images().owners("self").filters(filter).send().await;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Result;
 use aws_sdk_ec2::types::Filter;
 use aws_sdk_imagebuilder::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_imagebuilder::types::{ImageStatus, ImageSummary};
+use aws_sdk_imagebuilder::types::{ImageStatus, ImageSummary, OutputResources};
 
 use super::undo::{Created, Kind};
 use crate::aws;
@@ -147,7 +147,8 @@ async fn deregister_amis(context: &Context, arn: &str) -> Result<()> {
     let ec2 = &context.clients.ec2;
     let named = context.clients.image_builder.get_image().image_build_version_arn(arn).send().await;
     let resources = named.ok().and_then(|answer| answer.image).and_then(|image| image.output_resources);
-    let mut ids: Vec<_> = resources.iter().flat_map(|it| it.amis()).filter_map(|ami| ami.image.clone()).collect();
+    let mut ids: Vec<_> =
+        resources.iter().flat_map(OutputResources::amis).filter_map(|ami| ami.image.clone()).collect();
     let tag = Filter::builder().name("tag:Ec2ImageBuilderArn").values(arn).build();
     let tagged = ec2.describe_images().owners("self").filters(tag).send().await;
     let tagged = tagged.map_err(|error| aws::describe(&format!("list the AMIs of {arn}"), &error))?;

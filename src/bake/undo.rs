@@ -78,7 +78,9 @@ impl Undo {
             stage.done("nothing is left behind");
         } else {
             stage.fail("something is left behind; the next bake of this version removes it first");
-            left.iter().for_each(|line| context.printer.talk(line));
+            for line in left {
+                context.printer.talk(line);
+            }
         }
         error
     }

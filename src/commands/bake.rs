@@ -20,7 +20,7 @@ pub struct Bake {
 }
 
 pub async fn run(args: Bake, context: &Context) -> Result<ExitStatus> {
-    let baked = bake::bake(context, args.version).await?;
+    let baked = Box::pin(bake::bake(context, args.version)).await?;
     context.printer.data(&baked)?;
     Ok(ExitStatus::Success)
 }

@@ -26,12 +26,12 @@ pub fn check(text: &str, starts: Option<&str>) -> Result<(), UnitError> {
     const SECTIONS: [&str; 7] = ["Unit", "Install", "Service", "Timer", "Path", "Socket", "Mount"];
     let mut section = None;
     let mut programs = Vec::new();
-    let mut continued = false;
+    let mut goes_on = false;
     for (index, line) in text.lines().enumerate() {
         let number = index + 1;
         let line = line.trim();
-        let continues = std::mem::replace(&mut continued, line.ends_with('\\'));
-        if continues || line.is_empty() || line.starts_with(['#', ';']) {
+        let belongs_to_last = std::mem::replace(&mut goes_on, line.ends_with('\\'));
+        if belongs_to_last || line.is_empty() || line.starts_with(['#', ';']) {
             continue;
         }
         if let Some(found) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {

@@ -9,7 +9,7 @@ fn file(name: &str, content: &str) -> FileInput {
 fn inputs() -> Inputs {
     Inputs {
         service: "chat".to_owned(),
-        version: "1.0.0".parse().unwrap(),
+        version: semver::Version::new(1, 0, 0),
         parent_image: "ami-00a51cc7a8cd53e3f".to_owned(),
         volume: VolumeInput { device: "/dev/xvda".to_owned(), size_gib: 30, kind: "gp3" },
         binary: file("/opt/chat/chat", "binary"),
@@ -47,9 +47,9 @@ fn every_input_counts() {
     ];
     let mut digests = vec![inputs().digest()];
     for (index, change) in changes.iter().enumerate() {
-        let mut changed = inputs();
-        change(&mut changed);
-        let digest = changed.digest();
+        let mut other = inputs();
+        change(&mut other);
+        let digest = other.digest();
         assert!(!digests.contains(&digest), "change {index} left the digest as it was");
         digests.push(digest);
     }
