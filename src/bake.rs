@@ -59,7 +59,10 @@ async fn build(context: &Context, plan: &Plan, shield: &Shield, undo: &mut Undo)
     let names = Names::new(context, &plan.version).await?;
     let image_arn = match leftovers::find(context, &names, plan).await? {
         Found::UnderWay(arn) => {
-            context.printer.talk(format_args!("version {} is being baked already; following {arn}", plan.version));
+            let version = &plan.version;
+            context
+                .printer
+                .talk(format_args!("version {version} is being baked already as {arn}; Ctrl-C leaves it running"));
             arn
         }
         Found::Nothing => Box::pin(start(context, plan, &names, (shield, undo))).await?,

@@ -39,7 +39,8 @@ impl Sha256Digest {
 
 impl fmt::Display for Sha256Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        // A precision shortens it, as it does for any text.
+        f.pad(&self.0)
     }
 }
 

@@ -163,7 +163,7 @@ impl<'a> Show<'a> {
         match step.state {
             StepState::Failed => stage.fail(""),
             // The clock of a stage that was never seen running shows nothing.
-            _ if unseen => stage.done(format!("took {seconds:.1} s")),
+            _ if unseen && seconds >= 0.1 => stage.done(format!("took {seconds:.1} s")),
             _ => stage.done(""),
         }
     }
@@ -187,7 +187,7 @@ impl<'a> Show<'a> {
 
     /// Why the image failed, in the words of whatever failed first.
     fn failure(&self, context: &Context, image: &Image) -> Failure {
-        let what = format!("{} {}", context.recipe.service, image.version().unwrap_or_default());
+        let what = format!("{} {}", context.recipe.service, version_of(image));
         let state = image.state();
         if matches!(state.and_then(|state| state.status()), Some(ImageStatus::Cancelled)) {
             return cloud(format!("the bake of {what} was cancelled by somebody else"))
@@ -215,6 +215,11 @@ impl<'a> Show<'a> {
             Target::Aws => failure.hint(log_place(image)),
         }
     }
+}
+
+/// `1.0.0`, of which Image Builder makes `1.0.0/1`.
+fn version_of(image: &Image) -> &str {
+    image.version().and_then(|version| version.split('/').next()).unwrap_or_default()
 }
 
 /// `veris-chat-10-install` of `arn:…:component/veris-chat-10-install/1.0.0/1`.

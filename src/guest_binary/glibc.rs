@@ -12,6 +12,9 @@ use object::{Endianness, elf};
 use crate::error::{Failure, internal, user};
 use crate::recipe::GlibcVersion;
 
+/// How many symbols an error names, the newest first.
+const MOST_SHOWN: usize = 8;
+
 /// Refuses a binary that needs a newer glibc than `allowed`.
 pub fn check(binary: &Path, allowed: GlibcVersion) -> Result<(), Failure> {
     let bytes = fs_err::read(binary).map_err(|error| internal("failed to read the compiled binary").source(error))?;
@@ -20,7 +23,11 @@ pub fn check(binary: &Path, allowed: GlibcVersion) -> Result<(), Failure> {
     })?;
     let newer: Vec<_> = needs.iter().filter(|need| need.version > allowed).collect();
     let Some(newest) = newer.iter().map(|need| need.version).max() else { return Ok(()) };
-    let symbols: Vec<_> = newer.iter().map(|need| format!("`{}` ({})", need.symbol, need.version)).collect();
+    let mut symbols: Vec<_> =
+        newer.iter().rev().take(MOST_SHOWN).map(|need| format!("`{}` ({})", need.symbol, need.version)).collect();
+    if newer.len() > MOST_SHOWN {
+        symbols.push(format!("{} more", newer.len() - MOST_SHOWN));
+    }
     Err(user(format!(
         "the binary `{}` needs glibc {newest}, but the parent image has {allowed}: it uses {}",
         binary.file_name().unwrap_or_default().display(),
@@ -100,7 +107,7 @@ mod tests {
     fn a_binary_for_a_newer_system_is_refused_with_the_symbols_it_needs() {
         let error = check(&this_program(), GlibcVersion { major: 2, minor: 1 }).unwrap_err().to_string();
         assert!(error.contains("but the parent image has 2.1: it uses"), "{error}");
-        assert!(error.contains("`__libc_start_main` (2."), "{error}");
+        assert!(error.contains("` (2.") && error.contains(" more"), "{error}");
     }
 
     #[test]
