@@ -30,7 +30,8 @@ row "---" "---" "---"
 row "demo, first run${1:+ (parent image built)}" "$(seconds "$veris" demo)" 480
 row "demo, second run" "$(seconds "$veris" demo)" 300
 row "bake, nothing changed" "$(seconds "$veris" bake --version 1.0.0)" 2
-row "rollback to a kept version" "$(seconds "$veris" rollback)" 3
+kept=$("$veris" status --output json | python3 -c 'import json,sys; print(json.load(sys.stdin)["kept"][0]["version"])')
+row "rollback to a kept version" "$(seconds "$veris" rollback "$kept")" 3
 row "veris --version" "$(seconds "$veris" --version)" 0.030
 pid=$(python3 -c 'import json,os; print(json.load(open(os.environ["VERIS_LOCAL_DIR"] + "/endpoint.json"))["pid"])')
 row "control plane's peak memory, MB" "$(awk '/VmHWM/ {printf "%.1f", $2 / 1024}' "/proc/$pid/status")" 100
