@@ -15,35 +15,52 @@ use tempfile::TempDir;
 use crate::fake_bedrock::{FakeBedrock, says};
 
 /// The running program; dropping it kills it.
-struct Program {
+pub(crate) struct Program {
     child: Child,
     log: BufReader<ChildStderr>,
     address: SocketAddr,
+    /// Its log up to the line that says where it listens.
+    pub(crate) said_at_start: String,
 }
 
 impl Program {
-    /// Starts it as the unit does: `.env` as a credential, nothing else in the environment but the metadata service's address.
     fn start(env: &str, metadata: SocketAddr) -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        write(&directory, "config.yaml", "max_tokens: 64\n");
-        write(&directory, "env", &format!("PORT=0\n{env}"));
-        let mut child = command(&directory)
+        Self::start_in(&tempfile::tempdir().unwrap(), env, metadata)
+    }
+
+    /// Starts it as the unit does: `.env` as a credential, a folder for its state, and nothing else in the environment but the
+    /// metadata service's address.
+    pub(crate) fn start_in(directory: &TempDir, env: &str, metadata: SocketAddr) -> Self {
+        write(directory, "config.yaml", "max_tokens: 64\n");
+        write(directory, "env", &format!("PORT=0\n{env}"));
+        let mut child = command(directory)
             .env("CREDENTIALS_DIRECTORY", directory.path())
+            .env("STATE_DIRECTORY", directory.path())
             .env("AWS_EC2_METADATA_SERVICE_ENDPOINT", format!("http://{metadata}"))
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
         let mut log = BufReader::new(child.stderr.take().unwrap());
+        let mut said_at_start = String::new();
         let address = loop {
             let entry = entry(&mut log).expect("the program says where it listens");
+            said_at_start.push_str(&entry.to_string());
             if let Some(address) = entry["server.address"].as_str() {
                 break address.parse().unwrap();
             }
         };
-        Self { child, log, address }
+        Self { child, log, address, said_at_start }
     }
 
-    fn ask(&self, message: &str) -> String {
+    pub(crate) fn ask(&self, message: &str) -> String {
+        let mut connection = self.send(message);
+        let mut answer = String::new();
+        connection.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    /// Sends a message; the answer can be read from the connection.
+    pub(crate) fn send(&self, message: &str) -> TcpStream {
         let body = json!({"session_id": "a", "message": message}).to_string();
         let mut connection = TcpStream::connect(self.address).unwrap();
         write!(
@@ -52,13 +69,11 @@ impl Program {
             body.len()
         )
         .unwrap();
-        let mut answer = String::new();
-        connection.read_to_string(&mut answer).unwrap();
-        answer
+        connection
     }
 
     /// Stops it as systemd does; the rest of its log.
-    fn stop(mut self) -> String {
+    pub(crate) fn stop(mut self) -> String {
         kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
         assert!(self.child.wait().unwrap().success());
         let mut log = String::new();
@@ -92,7 +107,7 @@ fn write(directory: &TempDir, name: &str, text: &str) {
 }
 
 /// A metadata service that wants a token, with or without a role.
-async fn metadata_service(role: bool) -> SocketAddr {
+pub(crate) async fn metadata_service(role: bool) -> SocketAddr {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let answer = move |request: Request| async move { metadata(&request, role) };
