@@ -230,14 +230,14 @@ mod tests {
         CompletionRequest::parse(Ok(Json(raw)), &["m", "veris-chat"]).map_err(|error| error.message().to_owned())
     }
 
-    fn said(messages: Value) -> Result<Vec<(Speaker, String)>, String> {
+    fn said(messages: &Value) -> Result<Vec<(Speaker, String)>, String> {
         let request = parse(json!({"model": "m", "messages": messages}))?;
         Ok(request.prompt.turns.into_iter().map(|turn| (turn.speaker, turn.text)).collect())
     }
 
     #[test]
     fn messages_of_one_party_in_a_row_become_one_turn() {
-        let said = said(json!([
+        let said = said(&json!([
             {"role": "system", "content": "Be brief."},
             {"role": "user", "content": "One"},
             {"role": "user", "content": [{"type": "text", "text": "Two"}]},
@@ -294,10 +294,11 @@ mod tests {
         ) {
             let messages: Vec<_> =
                 messages.iter().map(|(role, content)| json!({"role": role, "content": content})).collect();
-            if let Ok(said) = said(json!(messages)) {
-                prop_assert!(said.iter().enumerate().all(|(index, (speaker, text))| {
+            if let Ok(said) = said(&json!(messages)) {
+                let in_turn = said.iter().enumerate().all(|(index, (speaker, text))| {
                     (*speaker == Speaker::User) == (index % 2 == 0) && !text.trim().is_empty()
-                }));
+                });
+                prop_assert!(in_turn);
                 prop_assert_eq!(said.len() % 2, 1);
             }
         }

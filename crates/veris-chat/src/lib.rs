@@ -1,8 +1,11 @@
 //! The chat server that lives in the image.
 //!
 //! It answers from Bedrock with the instance role's credentials, streams server-sent events in the contract its clients already
-//! speak, and says through `/version` which bake it came from. [`Settings`] are read once; [`app`] is the whole HTTP surface;
-//! [`serve`] listens until it is told to stop and then lets running answers finish.
+//! speak and in OpenAI's, keeps conversations, and says through `/version` which bake it came from. [`Settings`] are read once;
+//! [`app`] is the whole HTTP surface; [`serve`] listens until it is told to stop and then lets running answers finish.
+//!
+//! An answer is a task of its own (`answer/writer.rs`): it takes its session's turn, asks Bedrock, and hands each step through a
+//! short queue to the route, which puts it into the words of its contract.
 
 mod access;
 mod answer;

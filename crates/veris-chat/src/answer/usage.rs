@@ -18,7 +18,6 @@ pub(crate) struct Usage {
 
 /// What of a prompt Bedrock had kept, and what it keeps from now on.
 #[derive(Debug, Clone, Copy, Serialize)]
-#[expect(clippy::struct_field_names, reason = "the names are those of the contract")]
 pub(crate) struct PromptTokens {
     pub(crate) cached_tokens: u32,
     pub(crate) cache_write_tokens: u32,

@@ -83,7 +83,7 @@ async fn a_connection_that_breaks_is_told_in_the_stream() {
         let frame = body.frame().await.unwrap().unwrap();
         events.push_str(std::str::from_utf8(frame.data_ref().unwrap()).unwrap());
     }
-    bedrock.cut();
+    bedrock.go_on();
     let rest = String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap();
     insta::assert_snapshot!(rest.trim_end(), @r#"
     data: {"error":{"message":"the connection to Bedrock in us-east-1 failed: check the network of the instance, and send the message again","type":"upstream_error","code":"upstream_unavailable"}}

@@ -10,6 +10,7 @@ mod failures;
 mod fake_bedrock;
 mod leaving;
 mod operation;
+mod page;
 mod program;
 mod server;
 mod sessions;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use veris_chat::AppState;
 
 use crate::fake_bedrock::{Act, FakeBedrock, Script, says};
-use crate::server::{call, get, json, post, state, state_with, text};
+use crate::server::{call, get, json, post, read_until, state, state_with, text};
 
 fn denied() -> Script {
     Script::Refuse { status: 403, code: "AccessDeniedException", message: "explicit deny in a service control policy" }
@@ -141,6 +141,41 @@ async fn each_part_of_a_call_has_its_own_limit() {
             events.contains(r#""code":"upstream_timeout""#) && events.ends_with("data: [DONE]\n\n"),
             "{config}: {events}"
         );
+    }
+}
+
+#[tokio::test]
+async fn a_stream_begins_within_a_second_or_two_although_bedrock_is_silent() {
+    let bedrock = FakeBedrock::start([Script::Hold]).await;
+    let response = post(&state(&bedrock), "/chat/stream/", &json!({"session_id": "a", "message": "Hi"})).await;
+    assert_eq!(response.status(), 200);
+    read_until(&mut response.into_body().into_data_stream(), ": keep-alive").await;
+}
+
+#[tokio::test]
+async fn the_pages_run_only_their_own_script_and_ask_only_their_own_server() {
+    let state = state(&FakeBedrock::start([]).await);
+    for (path, words) in [("/", "New conversation"), ("/docs", "openapi.json")] {
+        let response = call(&state, Request::get(path).body(Body::empty()).unwrap()).await;
+        let policy = response.headers()["content-security-policy"].to_str().unwrap().to_owned();
+        assert!(policy.starts_with("default-src 'none'; script-src 'sha256-") && policy.contains("connect-src 'self'"));
+        let page = text(response).await;
+        assert!(page.contains(words) && !page.contains("src=") && !page.contains("innerHTML"), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn every_path_of_the_openapi_document_is_answered() {
+    let state = state(&FakeBedrock::start([says(&["ok"])]).await);
+    let (_, document) = get(&state, "/openapi.json").await;
+    let document: Value = serde_json::from_str(&document).unwrap();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap() {
+            let path = path.replace("{session_id}", "a").replace("{model}", "veris-chat");
+            let response = with_key(&state, "", &method.to_uppercase(), &path, &json!({})).await;
+            let status = response.status().as_str().to_owned();
+            assert!(operation["responses"].get(&status).is_some(), "{method} {path} was answered with {status}");
+        }
     }
 }
 

@@ -48,11 +48,32 @@ async fn an_answer_that_its_reader_stopped_is_kept_and_marked() {
 }
 
 #[tokio::test]
+async fn a_call_whose_reader_left_is_read_to_its_end_where_the_settings_say_so() {
+    let rest = [Act::Text("It began"), Act::Pause, Act::Text(" and it ended."), Act::Stop("end_turn"), Act::Usage];
+    for (config, left) in [("on_disconnect: drain", false), ("on_disconnect: cancel", true)] {
+        let mut bedrock = FakeBedrock::start([Script::Stream(rest.to_vec()), says(&["Sorry."])]).await;
+        let state = state_with(&bedrock, config);
+        let response = post(&state, "/chat/stream/", &json!({"session_id": "a", "message": "Tell me"})).await;
+        let mut body = response.into_body().into_data_stream();
+        read_until(&mut body, "It began").await;
+        drop(body);
+        if left {
+            bedrock.departure().await;
+        }
+        bedrock.go_on();
+
+        ask(&state, "a", "Shorter").await;
+        assert_eq!(said(&bedrock.calls()[1].body)[1], "It began\n\n[The user stopped this answer here.]");
+        assert!(!bedrock.was_left(), "nobody else has left");
+    }
+}
+
+#[tokio::test]
 async fn a_long_conversation_loses_its_oldest_exchanges_and_keeps_its_beginning_still() {
     // The fake counts 16 tokens of prompt and 3 of answer for every call, so only the estimate of a long question weighs.
     let bedrock = FakeBedrock::start((0..4).map(|_| says(&["ok"]))).await;
     let state = state_with(&bedrock, "context_tokens: 400");
-    let long = "x".repeat(1_100);
+    let long = "x".repeat(1_200);
     for message in ["first", "second", &long, "last"] {
         ask(&state, "a", message).await;
     }
