@@ -179,7 +179,7 @@ async fn systemd_is_told_that_the_server_listens_lives_and_stops() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("notify");
         let socket = UnixDatagram::bind(&path).unwrap();
-        socket.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        socket.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
         let said = || {
             let mut buffer = [0; 256];
             let length = socket.recv(&mut buffer).expect("systemd hears of the server in time");
