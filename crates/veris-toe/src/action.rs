@@ -3,6 +3,7 @@
 mod accounts;
 mod append_file;
 mod copy_and_move;
+mod copy_and_move_folder;
 mod create_file;
 mod create_folder;
 mod create_symlink;
@@ -16,9 +17,15 @@ mod ownership;
 mod permissions;
 mod read_file;
 mod registry;
+mod replace;
+mod replica;
+mod resolve;
 mod s3_download;
+mod s3_upload;
+mod set_file_encoding;
 mod setting;
 mod tree;
+mod update_os;
 mod web_download;
 mod wildcard;
 

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::append_file::AppendFile;
 use super::copy_and_move::{CopyFile, MoveFile};
+use super::copy_and_move_folder::{CopyFolder, MoveFolder};
 use super::create_file::CreateFile;
 use super::create_folder::CreateFolder;
 use super::create_symlink::CreateSymlink;
@@ -19,6 +20,9 @@ use super::ownership::{SetFileOwner, SetFolderOwner};
 use super::permissions::{SetFilePermissions, SetFolderPermissions};
 use super::read_file::ReadFile;
 use super::s3_download::S3Download;
+use super::s3_upload::S3Upload;
+use super::set_file_encoding::SetFileEncoding;
+use super::update_os::UpdateOs;
 use super::web_download::WebDownload;
 use super::{Module, Outputs, StepContext};
 use crate::action::ActionError;
@@ -28,7 +32,7 @@ static ACTIONS: [Action; 30] = [
     runs("AppendFile", list::<AppendFile>, &[]),
     not_yet("Assert"),
     runs("CopyFile", list::<CopyFile>, &[]),
-    not_yet("CopyFolder"),
+    runs("CopyFolder", list::<CopyFolder>, &[]),
     runs("CreateFile", list::<CreateFile>, &[]),
     runs("CreateFolder", list::<CreateFolder>, &[]),
     runs("CreateSymlink", list::<CreateSymlink>, &[]),
@@ -41,19 +45,19 @@ static ACTIONS: [Action; 30] = [
     windows("InstallMSI"),
     runs("ListFiles", list::<ListFiles>, &["files"]),
     runs("MoveFile", list::<MoveFile>, &[]),
-    not_yet("MoveFolder"),
+    runs("MoveFolder", list::<MoveFolder>, &[]),
     runs("ReadFile", list::<ReadFile>, &["content"]),
     not_yet("Reboot"),
     runs("S3Download", list::<S3Download>, &[]),
-    not_yet("S3Upload"),
-    not_yet("SetFileEncoding"),
+    runs("S3Upload", list::<S3Upload>, &[]),
+    runs("SetFileEncoding", list::<SetFileEncoding>, &[]),
     runs("SetFileOwner", list::<SetFileOwner>, &[]),
     runs("SetFilePermissions", list::<SetFilePermissions>, &[]),
     runs("SetFolderOwner", list::<SetFolderOwner>, &[]),
     runs("SetFolderPermissions", list::<SetFolderPermissions>, &[]),
     windows("SetRegistry"),
     windows("UninstallMSI"),
-    not_yet("UpdateOS"),
+    runs("UpdateOS", single::<UpdateOs>, &[]),
     runs("WebDownload", list::<WebDownload>, &["destination"]),
 ];
 
@@ -200,7 +204,6 @@ mod tests {
         assert!(ACTIONS.is_sorted_by_key(|action| action.name));
         assert_eq!(ActionName::find("ExecuteBash").unwrap().as_str(), "ExecuteBash");
         assert_eq!(ActionName::find("InstallMSI"), Err(Unusable::Windows { name: "InstallMSI" }));
-        assert_eq!(ActionName::find("UpdateOS"), Err(Unusable::NotYet { name: "UpdateOS" }));
         let unknown = Unusable::Unknown { name: "ExecuteBsh".to_owned(), nearest: Some("ExecuteBash") };
         assert_eq!(ActionName::find("ExecuteBsh"), Err(unknown));
     }

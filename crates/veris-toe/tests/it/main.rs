@@ -5,7 +5,12 @@
 mod command_line;
 mod documents;
 mod downloads;
+mod encodings;
 mod files;
+mod folders;
 mod policies;
 mod processes;
+mod s3_server;
 mod support;
+mod transfers;
+mod updates;
