@@ -10,6 +10,7 @@
 //! - [`report`]: what AWSTOE writes about a run
 
 pub mod action;
+pub mod check;
 pub mod console;
 mod deadline;
 pub mod document;
