@@ -41,6 +41,7 @@ impl History {
             }
             Reference::Chain(chain) => self.value(chain).map(Some),
             Reference::Loop { .. } => Ok(None),
+            outside => Err(NoValue::Missing(format!("{outside:?}"))),
         })
     }
 

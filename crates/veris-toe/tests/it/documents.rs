@@ -122,6 +122,8 @@ fn conditions_are_understood() {
     let condition = read_step("if: {stringEquals: '{{ loop.value }}', value: a, then: Abort}").r#if.unwrap();
     assert_eq!(condition.test, serde_json::json!({"stringEquals": "{{ loop.value }}", "value": "a"}));
     assert_eq!((condition.then, condition.r#else), (Branch::Abort, Branch::Skip));
+    let nested = read_step("if: {not: {binaryExists: tar, else: Abort}}").r#if.unwrap();
+    assert_eq!((nested.test, nested.r#else), (serde_json::json!({"not": {"binaryExists": "tar"}}), Branch::Abort));
     let condition = read_step("if: {fileExists: /x}").r#if.unwrap();
     assert_eq!((condition.then, condition.r#else), (Branch::Execute, Branch::Skip));
 }
