@@ -2,6 +2,7 @@
 
 mod accounts;
 mod append_file;
+mod assert;
 mod copy_and_move;
 mod create_file;
 mod create_folder;

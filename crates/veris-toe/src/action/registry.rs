@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::append_file::AppendFile;
+use super::assert::Assert;
 use super::copy_and_move::{CopyFile, MoveFile};
 use super::create_file::CreateFile;
 use super::create_folder::CreateFolder;
@@ -26,7 +27,7 @@ use crate::suggest::nearest;
 
 static ACTIONS: [Action; 30] = [
     runs("AppendFile", list::<AppendFile>, &[]),
-    not_yet("Assert"),
+    runs("Assert", single::<Assert>, &[]),
     runs("CopyFile", list::<CopyFile>, &[]),
     not_yet("CopyFolder"),
     runs("CreateFile", list::<CreateFile>, &[]),
