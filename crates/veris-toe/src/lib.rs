@@ -11,6 +11,7 @@
 //! - [`report`]: what AWSTOE writes about a run
 
 pub mod action;
+pub mod check;
 pub mod condition;
 pub mod console;
 mod deadline;
