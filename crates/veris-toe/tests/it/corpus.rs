@@ -8,7 +8,8 @@ use std::path::Path;
 
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
-use veris_toe::document::{ParseError, parse};
+use veris_toe::check::{Finding, Severity, check};
+use veris_toe::document::parse;
 
 const LIST: &str = include_str!("../corpus.yaml");
 
@@ -30,8 +31,9 @@ struct Published {
 struct Refused {
     path: String,
     sha256: String,
+    /// Of the first error, as [`check`] tells them.
     line: usize,
-    says: String,
+    rule: String,
     because: String,
 }
 
@@ -52,8 +54,8 @@ fn the_list_of_published_documents_is_sound() {
             assert!(digests.insert(sha256), "{name}: {path} is the same text as another document");
         }
         for refused in &source.refused {
-            let complete = refused.line > 0 && !refused.says.is_empty() && refused.because.ends_with('.');
-            assert!(complete, "{name}: {}: a refusal has a line, a message and a reason", refused.path);
+            let complete = refused.line > 0 && !refused.rule.is_empty() && refused.because.ends_with('.');
+            assert!(complete, "{name}: {}: a refusal has a line, a rule and a reason", refused.path);
         }
     }
     assert!(digests.len() >= 40 && repositories.len() >= 5, "{} of {}", digests.len(), repositories.len());
@@ -68,16 +70,18 @@ fn published_documents_get_the_answer_they_deserve() {
     let mut surprises = Vec::new();
     for source in published() {
         let checkout = Path::new(&folder).join(source.repository.replace('/', "__"));
+        let mut judge = |path: &str, sha256: &str, surprise: &dyn Fn(&[Finding]) -> Option<String>| {
+            let text = text(&checkout.join(path), sha256);
+            let findings = check(&text, path);
+            let errors = findings.iter().any(|finding| finding.severity == Severity::Error);
+            assert_eq!(parse(&text, path).is_err(), errors, "{path}: `parse` and `check` disagree: {findings:#?}");
+            surprises.extend(surprise(&findings).map(|surprise| format!("{}: {path}: {surprise}", source.repository)));
+        };
         for (path, sha256) in &source.clean {
-            if let Err(error) = parse(&text(&checkout.join(path), sha256), path) {
-                surprises.push(format!("{}: refused: {error}", source.repository));
-            }
+            judge(path, sha256, &|findings| findings.first().map(told));
         }
         for refused in &source.refused {
-            let answer = parse(&text(&checkout.join(&refused.path), &refused.sha256), &refused.path);
-            if let Some(surprise) = refused.surprise(answer.err()) {
-                surprises.push(format!("{}: {surprise}", source.repository));
-            }
+            judge(&refused.path, &refused.sha256, &|findings| refused.surprise(findings));
         }
     }
     assert!(surprises.is_empty(), "{} surprises:\n{}", surprises.len(), surprises.join("\n"));
@@ -85,14 +89,19 @@ fn published_documents_get_the_answer_they_deserve() {
 
 impl Refused {
     /// What differs from the refusal that the list expects.
-    fn surprise(&self, error: Option<ParseError>) -> Option<String> {
-        let Self { path, line, says, .. } = self;
-        let Some(error) = error else {
-            return Some(format!("{path} is clean, not refused with `{says}`"));
+    fn surprise(&self, findings: &[Finding]) -> Option<String> {
+        let expected = format!("line {} and `{}` were expected", self.line, self.rule);
+        let Some(first) = findings.iter().find(|finding| finding.severity == Severity::Error) else {
+            return Some(format!("it is not refused; {expected}"));
         };
-        let expected = error.location.is_some_and(|at| at.line == *line) && error.to_string().contains(says);
-        (!expected).then(|| format!("{error}, where line {line} and `{says}` were expected"))
+        let agrees = first.location.is_some_and(|at| at.line == self.line) && first.rule.to_string() == self.rule;
+        (!agrees).then(|| format!("{}; {expected}", told(first)))
     }
+}
+
+fn told(finding: &Finding) -> String {
+    let line = finding.location.map_or("nowhere".to_owned(), |at| format!("line {}", at.line));
+    format!("{line}: {} `{}`: {}", finding.severity, finding.rule, finding.message)
 }
 
 fn published() -> Vec<Published> {
