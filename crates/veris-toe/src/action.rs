@@ -2,6 +2,7 @@
 
 mod accounts;
 mod append_file;
+mod assert;
 mod copy_and_move;
 mod copy_and_move_folder;
 mod create_file;
@@ -12,6 +13,7 @@ mod delete_folder;
 mod encoding;
 mod error;
 mod execute;
+mod input_error;
 mod list_files;
 mod ownership;
 mod permissions;
@@ -33,6 +35,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 pub use error::ActionError;
+pub use input_error::{InputError, InputKey};
 pub use registry::{ActionName, Unusable};
 
 use crate::console::Voice;

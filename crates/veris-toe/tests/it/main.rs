@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "what cannot be unwrapped fails the test, with its place")]
 
 mod command_line;
+mod conditions;
+mod corpus;
 mod documents;
 mod downloads;
 mod encodings;
