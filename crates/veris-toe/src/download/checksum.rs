@@ -35,11 +35,11 @@ pub(crate) enum Hasher {
 impl Checksum {
     /// Fails on a digest that cannot be the algorithm's, which would never match. Without an algorithm the digest's
     /// length decides.
-    pub(crate) fn new(algorithm: Option<Algorithm>, digest: &str) -> Result<Self, String> {
+    pub(crate) fn new(algorithm: impl Into<Option<Algorithm>>, digest: &str) -> Result<Self, String> {
         const ALGORITHMS: [Algorithm; 4] = [Algorithm::Md5, Algorithm::Sha1, Algorithm::Sha256, Algorithm::Sha512];
         let is_hexadecimal = digest.bytes().all(|digit| digit.is_ascii_hexdigit());
         let fits = |algorithm: &Algorithm| is_hexadecimal && digest.len() == algorithm.digits();
-        let algorithm = match algorithm {
+        let algorithm = match algorithm.into() {
             Some(algorithm) if fits(&algorithm) => algorithm,
             Some(algorithm) => {
                 let digits = algorithm.digits();
@@ -153,7 +153,7 @@ mod tests {
 
     #[test]
     fn a_digest_of_the_wrong_length_is_refused() {
-        assert!(Checksum::new(Some(Algorithm::Md5), "900150983CD24FB0D6963F7D28E17F72").is_ok());
-        assert!(Checksum::new(Some(Algorithm::Sha256), "900150983cd24fb0d6963f7d28e17f72").is_err());
+        assert!(Checksum::new(Algorithm::Md5, "900150983CD24FB0D6963F7D28E17F72").is_ok());
+        assert!(Checksum::new(Algorithm::Sha256, "900150983cd24fb0d6963f7d28e17f72").is_err());
     }
 }

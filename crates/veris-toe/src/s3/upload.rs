@@ -100,8 +100,11 @@ impl Upload<'_> {
     }
 
     fn give_up(&self, id: &str, step: &StepContext<'_>) {
-        let url =
-            self.session.sign(self.session.bucket().abort_multipart_upload(self.session.credentials(), self.key, id));
+        let url = self.session.sign(self.session.bucket().abort_multipart_upload(
+            Some(self.session.credentials()),
+            self.key,
+            id,
+        ));
         let request = Request { limit: Some(ABORT_LIMIT), ..self.request(Method::Delete, url, step) };
         if let Err(error) = self.session.exchange(request, None, step) {
             step.voice.line(&format!("{error}; its parts stay in the bucket until the upload {id} is aborted"));
