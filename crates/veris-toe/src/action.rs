@@ -12,6 +12,7 @@ mod delete_folder;
 mod encoding;
 mod error;
 mod execute;
+mod input_error;
 mod list_files;
 mod ownership;
 mod permissions;
@@ -27,6 +28,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 pub use error::ActionError;
+pub use input_error::{InputError, InputKey};
 pub use registry::{ActionName, Unusable};
 
 use crate::console::Voice;

@@ -11,6 +11,8 @@
 //! - [`report`]: what AWSTOE writes about a run
 
 pub mod action;
+
+pub mod check;
 pub mod condition;
 pub mod console;
 mod deadline;

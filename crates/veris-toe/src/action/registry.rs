@@ -15,6 +15,7 @@ use super::create_symlink::CreateSymlink;
 use super::delete_file::DeleteFile;
 use super::delete_folder::DeleteFolder;
 use super::execute::{ExecuteBash, ExecuteBinary};
+use super::input_error::{self, InputError};
 use super::list_files::ListFiles;
 use super::ownership::{SetFileOwner, SetFolderOwner};
 use super::permissions::{SetFilePermissions, SetFolderPermissions};
@@ -82,7 +83,7 @@ enum Support {
 }
 
 type Modules = Vec<Box<dyn Module>>;
-type Build = fn(&Value) -> Result<Modules, String>;
+type Build = fn(&Value) -> Result<Modules, InputError>;
 
 impl ActionName {
     pub fn find(name: &str) -> Result<Self, Unusable> {
@@ -110,13 +111,15 @@ impl ActionName {
     }
 
     /// Whether inputs fit, as far as that shows before their references have values.
-    pub(crate) fn check(self, inputs: &Value) -> Result<(), String> {
+    pub(crate) fn check(self, inputs: &Value) -> Result<(), InputError> {
         self.modules(inputs).map(drop)
     }
 
     /// Runs the action with inputs whose references were replaced; entries of a list one after the other.
     pub(crate) fn run(self, inputs: &Value, step: &StepContext<'_>) -> Result<Outputs, ActionError> {
-        let modules = self.modules(inputs).map_err(|message| ActionError::Inputs { action: self.as_str(), message })?;
+        let modules = self.modules(inputs);
+        let modules =
+            modules.map_err(|error| ActionError::Inputs { action: self.as_str(), message: error.to_string() })?;
         let mut values: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for module in modules {
             step.may_go_on()?;
@@ -127,10 +130,10 @@ impl ActionName {
         Ok(values.into_iter().map(|(name, values)| (name, values.join("\n"))).collect())
     }
 
-    fn modules(self, inputs: &Value) -> Result<Modules, String> {
+    fn modules(self, inputs: &Value) -> Result<Modules, InputError> {
         match self.0.support {
             Support::Runs { modules, .. } => modules(inputs),
-            Support::Windows | Support::NotYet => Err("the action cannot run here".to_owned()),
+            Support::Windows | Support::NotYet => Err(InputError::whole("the action cannot run here")),
         }
     }
 }
@@ -167,29 +170,27 @@ const fn not_yet(name: &'static str) -> Action {
     Action { name, support: Support::NotYet }
 }
 
-fn single<M: Module + DeserializeOwned + 'static>(inputs: &Value) -> Result<Modules, String> {
+fn single<M: Module + DeserializeOwned + 'static>(inputs: &Value) -> Result<Modules, InputError> {
     if !inputs.is_object() {
-        return Err("they are names with values, not a list".to_owned());
+        return Err(InputError::whole("they are names with values, not a list"));
     }
-    Ok(vec![module::<M>(inputs).map_err(|error| error.to_string())?])
+    Ok(vec![module::<M>(inputs)?])
 }
 
-fn list<M: Module + DeserializeOwned + 'static>(inputs: &Value) -> Result<Modules, String> {
+fn list<M: Module + DeserializeOwned + 'static>(inputs: &Value) -> Result<Modules, InputError> {
     let Some(entries) = inputs.as_array() else {
-        return Err("they are a list; begin each entry with `- `".to_owned());
+        return Err(InputError::whole("they are a list; begin each entry with `- `"));
     };
     if entries.is_empty() {
-        return Err("the list is empty".to_owned());
+        return Err(InputError::whole("the list is empty"));
     }
-    let modules = entries
-        .iter()
-        .enumerate()
-        .map(|(index, entry)| module::<M>(entry).map_err(|error| format!("entry {}: {error}", index + 1)));
+    let modules =
+        entries.iter().enumerate().map(|(index, entry)| module::<M>(entry).map_err(|error| error.in_entry(index)));
     modules.collect()
 }
 
-fn module<M: Module + DeserializeOwned + 'static>(inputs: &Value) -> Result<Box<dyn Module>, serde_json::Error> {
-    Ok(Box::new(M::deserialize(inputs)?))
+fn module<M: Module + DeserializeOwned + 'static>(inputs: &Value) -> Result<Box<dyn Module>, InputError> {
+    Ok(Box::new(input_error::read::<M>(inputs)?))
 }
 
 #[cfg(test)]

@@ -37,9 +37,10 @@ impl History {
         expression::render(&place.step.inputs, &mut |reference| match reference {
             Reference::Variable(name) => {
                 let value = place.assignment.variable(name);
-                value.map(str::to_owned).ok_or_else(|| NoValue::Variable(name.clone()))
+                value.map(|value| Some(value.to_owned())).ok_or_else(|| NoValue::Variable(name.clone()))
             }
-            Reference::Chain(chain) => self.value(chain),
+            Reference::Chain(chain) => self.value(chain).map(Some),
+            Reference::Loop { .. } => Ok(None),
         })
     }
 
