@@ -11,7 +11,6 @@
 //! - [`report`]: what AWSTOE writes about a run
 
 pub mod action;
-
 pub mod check;
 pub mod condition;
 pub mod console;
