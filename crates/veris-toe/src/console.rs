@@ -26,6 +26,8 @@ struct Inner {
 pub(crate) struct Voice {
     console: Arc<Console>,
     prefix: Arc<str>,
+    /// Whether what the step prints is for nobody to see.
+    is_silent: bool,
 }
 
 impl Console {
@@ -54,7 +56,7 @@ impl Console {
     }
 
     pub(crate) fn voice(self: &Arc<Self>, place: &str) -> Voice {
-        Voice { console: Arc::clone(self), prefix: place.into() }
+        Voice { console: Arc::clone(self), prefix: place.into(), is_silent: false }
     }
 
     /// Why lines are missing from the logs, should any be.
@@ -98,8 +100,16 @@ impl Voice {
         self.console.line(&self.prefix, "", text);
     }
 
+    /// Of a step with `disableLogging`.
+    pub(crate) fn silent(self) -> Self {
+        Self { is_silent: true, ..self }
+    }
+
     /// What a program printed; `kind` is `Stdout` or `Stderr`.
     pub(crate) fn output(&self, kind: &str, text: &str) {
+        if self.is_silent {
+            return;
+        }
         self.console.line(&self.prefix, &format!("{kind}: "), text);
     }
 }

@@ -43,6 +43,8 @@ pub struct Parameter {
     /// Without one the caller has to give a value.
     pub default: Option<String>,
     pub description: Option<String>,
+    /// When there are any, the value has to be one of them.
+    pub allowed_values: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -67,6 +69,8 @@ pub struct Step {
     pub max_attempts: NonZeroU32,
     pub r#if: Option<If>,
     pub r#loop: Option<Loop>,
+    /// Whether the step's output is kept out of every log.
+    pub disable_logging: bool,
     /// Checked against the action, but with its references still in it.
     pub inputs: Value,
 }

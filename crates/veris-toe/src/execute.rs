@@ -1,6 +1,7 @@
 //! Runs documents: all requested phases of one in document order, then the next document.
 
 mod nested;
+mod outside;
 mod phases;
 mod progress;
 mod recorder;

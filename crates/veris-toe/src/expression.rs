@@ -27,7 +27,34 @@ pub enum Reference {
     Chain(Chain),
     /// `{{ loop.index }}`, or the same with a loop's name. Text where no loop of that name goes on.
     Loop { of: String, part: LoopPart },
+    /// `{{ env:NAME }}`: a variable of the runner's environment.
+    Environment(String),
+    /// `{{ context:KEY }}`: a fact about the run; one of [`CONTEXT_KEYS`], or the document is refused.
+    Context(String),
+    /// `{{ aws:imds:PATH }}`: instance metadata, relative to `meta-data/`.
+    InstanceMetadata(String),
+    /// `{{ aws:ssm:NAME }}`: the value of a parameter in the Parameter Store.
+    SsmParameter(String),
+    /// `{{ aws:ssm:resolve(…) }}`: the name of such a parameter; inside are another reference of that kind, without its
+    /// braces, or the name of one of the document's parameters.
+    SsmName(String),
 }
+
+/// What `{{ context:… }}` can ask for.
+pub const CONTEXT_KEYS: [&str; 12] = [
+    "accountId",
+    "date",
+    "dateTime",
+    "executionId",
+    "hostname",
+    "osName",
+    "osPlatform",
+    "osVersion",
+    "phase",
+    "region",
+    "step",
+    "uuid",
+];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LoopPart {
@@ -119,6 +146,9 @@ impl Reference {
         if is_variable_name(inner) {
             return Some(Self::Variable(inner.to_owned()));
         }
+        if let Some(reference) = Self::with_prefix(inner) {
+            return Some(reference);
+        }
         if let Some((of, part)) = inner.split_once('.')
             && let Some(part) = LoopPart::parse(part.trim())
             && is_loop_name(of.trim())
@@ -134,6 +164,25 @@ impl Reference {
         }
         let (phase, step, name) = (phase.to_owned(), step.to_owned(), name.to_owned());
         Some(Self::Chain(Chain { phase, step, side: Side::parse(side)?, name }))
+    }
+}
+
+/// Of everything outside the document.
+impl Reference {
+    fn with_prefix(inner: &str) -> Option<Self> {
+        let prefixes = ["env:", "context:", "aws:imds:", "aws:ssm:"];
+        let (prefix, name) =
+            prefixes.into_iter().find_map(|prefix| Some((prefix, inner.strip_prefix(prefix)?.to_owned())))?;
+        if name.is_empty() || name.contains(['{', '}', '\n']) {
+            return None;
+        }
+        Some(match (prefix, name.strip_prefix("resolve(").and_then(|inner| inner.strip_suffix(')'))) {
+            ("env:", _) => Self::Environment(name),
+            ("context:", _) => Self::Context(name),
+            ("aws:imds:", _) => Self::InstanceMetadata(name),
+            (_, Some(resolved)) => Self::SsmName(resolved.trim().to_owned()),
+            (_, None) => Self::SsmParameter(name),
+        })
     }
 }
 
@@ -223,6 +272,7 @@ mod tests {
                 Reference::Chain(chain) => Some(format!("<{chain}>")),
                 Reference::Loop { of, .. } if of == "outer" => None,
                 Reference::Loop { of, part } => Some(format!("<{of} {part:?}>")),
+                other => Some(format!("<{other:?}>")),
             })
         };
         match Template::parse(text).render(shown) {
@@ -238,6 +288,11 @@ mod tests {
         assert_eq!(rendered("{{{ Version }}}"), "{<Version>}");
         assert_eq!(rendered("{{ loop.index }}{{ files .value }}"), "<loop Index><files Value>");
         assert_eq!(rendered("{{outer.index}}"), "{{outer.index}}");
+        assert_eq!(rendered("{{ env:ProgramFiles(x86) }}"), r#"<Environment("ProgramFiles(x86)")>"#);
+        assert_eq!(rendered("{{context:osName}}"), r#"<Context("osName")>"#);
+        assert_eq!(rendered("{{ aws:imds:placement/region }}"), r#"<InstanceMetadata("placement/region")>"#);
+        assert_eq!(rendered("{{ aws:ssm:/my/param }}"), r#"<SsmParameter("/my/param")>"#);
+        assert_eq!(rendered("{{ aws:ssm:resolve(aws:ssm:/my/param) }}"), r#"<SsmName("aws:ssm:/my/param")>"#);
     }
 
     #[test]

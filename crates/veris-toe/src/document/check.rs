@@ -21,7 +21,7 @@ pub(super) fn references(document: &Document, reader: Reader<'_>) -> Result<(), 
                     match reference {
                         Reference::Variable(name) => variable(document, name),
                         Reference::Chain(chain) => chained(document, chain, (phase_index, step_index)),
-                        Reference::Loop { .. } => None,
+                        _ => None,
                     }
                 });
             if let Some(problem) = problems.next() {

@@ -49,6 +49,13 @@ pub(super) fn condition(value: &Value) -> Result<If, String> {
     let Json::Object(mut test) = raw::json(value)? else {
         return Err("`if` is an operator with its operands, such as `fileExists: /etc/os-release`".to_owned());
     };
+    // The guide's grammar has `then` and `else` below the operator, most of its examples beside it.
+    for key in ["then", "else"] {
+        let below = test.values_mut().find_map(|operand| operand.as_object_mut()?.shift_remove(key));
+        if let Some(below) = below {
+            test.entry(key).or_insert(below);
+        }
+    }
     let mut branch = |key, default| match test.shift_remove(key) {
         None => Ok(default),
         Some(value) => {

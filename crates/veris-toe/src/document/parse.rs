@@ -171,7 +171,7 @@ impl Reader<'_> {
     fn step(self, place: Place<'_>, raw: &RawStep) -> Result<Step, ParseError> {
         let at = |key| Place { key: Some(key), ..place };
         let action = ActionName::find(&raw.action).map_err(|unusable| self.error(at("action"), unusable.into()))?;
-        let inputs = raw::json(&raw.inputs)
+        let inputs = raw::json(raw.inputs.as_ref().unwrap_or(&serde_yaml::Value::Mapping(serde_yaml::Mapping::new())))
             .and_then(|inputs| action.check(&inputs).map(|()| inputs).map_err(|error| error.to_string()))
             .map_err(|message| self.error(at("inputs"), Problem::Inputs { action: action.as_str(), message }))?;
         let r#if = raw.r#if.as_ref().map(flow::condition).transpose();
@@ -190,6 +190,7 @@ impl Reader<'_> {
             max_attempts,
             r#if,
             r#loop,
+            disable_logging: raw.disable_logging,
             inputs,
         })
     }
@@ -242,7 +243,7 @@ impl Reader<'_> {
 
 impl Parameter {
     fn from_raw(name: String, raw: RawParameter) -> Self {
-        Self { name, default: raw.default, description: raw.description }
+        Self { name, default: raw.default, description: raw.description, allowed_values: raw.allowed_values }
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::action::Outputs;
 use crate::document::{Branch, Document, Phase, Step};
@@ -16,6 +17,19 @@ pub(super) struct Progress {
     pub(super) report: Report,
     /// The step that a reboot interrupted.
     pub(super) step: Option<StepProgress>,
+    /// Of the steps of this document with `disableLogging`, by [`withheld_name`]: what later steps may refer to, but the
+    /// report must not show.
+    pub(super) withheld: BTreeMap<String, Withheld>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct Withheld {
+    pub(super) inputs: Vec<Value>,
+    pub(super) outputs: Outputs,
+}
+
+pub(super) fn withheld_name(phase: &str, step: &str) -> String {
+    format!("{phase}\n{step}")
 }
 
 #[derive(Serialize, Deserialize)]
@@ -54,10 +68,11 @@ pub(super) struct NestedProgress {
 
 impl Progress {
     pub(super) fn new(report: Report) -> Self {
-        Self { report, step: None }
+        Self { report, step: None, withheld: BTreeMap::new() }
     }
 
     pub(super) fn begin_document(&mut self, document: &Document) {
+        self.withheld.clear();
         let now = Timestamp::now();
         self.report.documents.push(DocumentReport {
             name: document.name.clone(),

@@ -5,8 +5,8 @@ use std::fs;
 use super::MAX_REBOOTS;
 use super::phases::DocumentRun;
 use super::progress::StepProgress;
-use super::step::{Place, StepError, Stop, loop_report};
-use super::values::{Iteration, Values};
+use super::step::{Place, StepError, Stop, loop_report, told};
+use super::values::Iteration;
 use crate::action::{ActionError, Flow, Outputs, StepContext};
 use crate::deadline::Deadline;
 use crate::document::OnFailure;
@@ -71,7 +71,7 @@ impl DocumentRun<'_> {
         outcome: Result<Done, Stop>,
     ) -> Result<Option<StepError>, Stop> {
         let failure = match &outcome {
-            Err(Stop::Failed(error)) => explain(error),
+            Err(Stop::Failed(error)) => told(place.step, error),
             _ => String::new(),
         };
         if let Some(Iteration { index, value, .. }) = iteration {
@@ -101,8 +101,7 @@ impl DocumentRun<'_> {
         iteration: Option<Iteration<'_>>,
         deadline: Deadline,
     ) -> Result<Done, Stop> {
-        let values = Values { assignment: self.assignment, document: place.document, iteration };
-        let inputs = values.fill_in(&place.step.inputs)?;
+        let inputs = self.values(place, iteration).fill_in(&place.step.inputs)?;
         state.report.inputs = entries(inputs.clone());
         let flow = place.step.action.flow(&inputs).map_err(|error| StepError::inputs(place.step, &error))?;
         let outcome = self.with_context(place, deadline, |context| match flow {

@@ -1,24 +1,29 @@
 //! One step: whether it runs, its attempts, and what becomes of a failure.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
+use super::MAX_REBOOTS;
 use super::nested::NestedError;
+use super::outside::Outside;
 use super::phases::{DocumentRun, Reboot};
-use super::progress::{Attempt, Progress, StepProgress};
-use super::values::{NoValue, Values};
-use super::{MAX_REBOOTS, values};
+use super::progress::{Attempt, Progress, StepProgress, Withheld, withheld_name};
+use super::values::{Iteration, NoValue, Values};
 use crate::action::{ActionError, InputError};
 use crate::condition::{Condition, ConditionError};
 use crate::console::Voice;
 use crate::document::{Branch, If, OnFailure, Step};
 use crate::explain::explain;
-use crate::report::{AttemptReport, DocumentReport, LoopReport, StepReport, StepStatus};
+use crate::report::{AttemptReport, DocumentReport, LoopReport, StepReport, StepStatus, entries};
 
 /// A step and its surroundings, for as long as it runs.
 pub(super) struct Place<'a> {
+    pub(super) phase: &'a str,
     pub(super) step: &'a Step,
     /// What ran of the document so far.
     pub(super) document: Option<&'a DocumentReport>,
+    withheld: &'a BTreeMap<String, Withheld>,
     pub(super) voice: Voice,
     /// `[phase] [step] `, with the places of the documents around.
     pub(super) name: String,
@@ -97,7 +102,9 @@ impl DocumentRun<'_> {
         let mut state = progress.step.take().unwrap_or_else(|| StepProgress::new(step));
         let name = format!("{}[{phase}] [{}] ", self.place, step.name);
         let console = &self.run.console;
-        let place = Place { step, document: progress.document(), voice: console.voice(&name), name };
+        let voice = console.voice(&name);
+        let voice = if step.disable_logging { voice.silent() } else { voice };
+        let place = Place { phase, step, document: progress.document(), withheld: &progress.withheld, voice, name };
         console.milestone(&format!("Step {}", step.name));
         match self.decided(&place, &mut state) {
             Ok(status) => state.report.status = status,
@@ -109,11 +116,27 @@ impl DocumentRun<'_> {
         }
         state.report.end_time = Timestamp::now();
         console.note(&format!("{}{} ended: {:?}", place.name, step.action, state.report.status));
+        if step.disable_logging {
+            let inputs = std::mem::replace(&mut state.report.inputs, entries(step.inputs.clone()));
+            let outputs = std::mem::take(&mut state.report.outputs);
+            progress.withheld.insert(withheld_name(phase, &step.name), Withheld { inputs, outputs });
+        }
         Ok(state.report)
     }
 
+    pub(super) fn values<'a>(&'a self, place: &Place<'a>, iteration: Option<Iteration<'a>>) -> Values<'a> {
+        let run = self.run;
+        let outside = Outside {
+            aws: &run.aws,
+            execution_id: &run.request.execution_id,
+            phase: place.phase,
+            step: &place.step.name,
+        };
+        Values { assignment: self.assignment, document: place.document, withheld: place.withheld, iteration, outside }
+    }
+
     fn decided(&self, place: &Place<'_>, state: &mut StepProgress) -> Result<StepStatus, Stop> {
-        let values = Values { assignment: self.assignment, document: place.document, iteration: None };
+        let values = self.values(place, None);
         let branch = match (state.branch, &place.step.r#if) {
             (Some(branch), _) => branch,
             (None, Some(r#if)) => decide(r#if, &values)?,
@@ -143,7 +166,7 @@ impl DocumentRun<'_> {
                 Err(Stop::Failed(error)) => Some(error),
                 _ => None,
             };
-            let failure_message = failure.map(|error| explain(error)).unwrap_or_default();
+            let failure_message = failure.map(|error| told(place.step, error)).unwrap_or_default();
             state.report.outputs = state.attempt.joined();
             let (start_time, end_time) = (state.attempt.start_time, Timestamp::now());
             state.report.attempts.push(AttemptReport { start_time, end_time, failure_message });
@@ -151,14 +174,14 @@ impl DocumentRun<'_> {
             let Some(error) = failure.filter(|error| number < max_attempts && !error.is_final()) else {
                 return outcome;
             };
-            place.voice.line(&format!("attempt {number} of {max_attempts} failed: {}", explain(error)));
+            place.voice.line(&format!("attempt {number} of {max_attempts} failed: {}", told(place.step, error)));
             state.attempt = Attempt::new(Timestamp::now());
             state.report.r#loop = None;
         }
     }
 
     fn failed(&self, place: &Place<'_>, report: &mut StepReport, error: &StepError) {
-        report.failure_message = explain(error);
+        report.failure_message = told(place.step, error);
         report.status = match place.step.on_failure {
             OnFailure::Ignore if self.run.interrupt.signal().is_none() => StepStatus::IgnoredFailure,
             _ => StepStatus::Failed,
@@ -170,7 +193,16 @@ impl DocumentRun<'_> {
     }
 }
 
-fn decide(r#if: &If, values: &values::Values<'_>) -> Result<Branch, StepError> {
+/// Without the last lines of a program that are for nobody to see.
+pub(super) fn told(step: &Step, error: &StepError) -> String {
+    let message = explain(error);
+    match message.split_once("; its last lines:") {
+        Some((first, _)) if step.disable_logging => format!("{first}; its output is withheld (`disableLogging`)"),
+        _ => message,
+    }
+}
+
+fn decide(r#if: &If, values: &Values<'_>) -> Result<Branch, StepError> {
     let test = Condition::parse(&values.fill_in(&r#if.test)?).map_err(StepError::Test)?;
     let outcome = test.evaluate()?;
     match if outcome { r#if.then } else { r#if.r#else } {

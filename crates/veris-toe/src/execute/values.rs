@@ -1,7 +1,11 @@
 //! Where references get their values: from parameters and constants, from the steps that ran before, from the loop.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
+use super::outside::{Outside, OutsideError};
+use super::progress::{Withheld, withheld_name};
 use crate::document::Over;
 use crate::expression::{self, Chain, LoopPart, Reference, Side, Template};
 use crate::report::DocumentReport;
@@ -15,7 +19,9 @@ pub(super) struct Values<'a> {
     pub(super) assignment: &'a Assignment,
     /// What ran of the document so far.
     pub(super) document: Option<&'a DocumentReport>,
+    pub(super) withheld: &'a BTreeMap<String, Withheld>,
     pub(super) iteration: Option<Iteration<'a>>,
+    pub(super) outside: Outside<'a>,
 }
 
 /// Of the loop that goes on.
@@ -34,6 +40,8 @@ pub(super) enum NoValue {
     Missing(String),
     #[error("the parameter `{0}` has no value")]
     Variable(String),
+    #[error(transparent)]
+    Outside(#[from] OutsideError),
     #[error("the loop has more than {MAX_ITERATIONS} iterations")]
     TooManyIterations,
 }
@@ -76,6 +84,7 @@ impl Values<'_> {
                     LoopPart::Value => iteration.value.to_owned(),
                 }))
             }
+            outside => Ok(self.outside.value(outside)?),
         }
     }
 
@@ -84,9 +93,13 @@ impl Values<'_> {
         // From the end, because references lead to what ran just before more often than not.
         let step = phase.and_then(|phase| phase.steps.iter().rev().find(|step| step.name == chain.step));
         let step = step.ok_or_else(|| NoValue::NotRun(chain.to_string()))?;
+        let (inputs, outputs) = match self.withheld.get(&withheld_name(&chain.phase, &chain.step)) {
+            Some(Withheld { inputs, outputs }) => (inputs, outputs),
+            None => (&step.inputs, &step.outputs),
+        };
         let value = match chain.side {
-            Side::Outputs => step.outputs.get(&chain.name).cloned(),
-            Side::Inputs(index) => match step.inputs.get(index.unwrap_or(0)).and_then(|entry| entry.get(&chain.name)) {
+            Side::Outputs => outputs.get(&chain.name).cloned(),
+            Side::Inputs(index) => match inputs.get(index.unwrap_or(0)).and_then(|entry| entry.get(&chain.name)) {
                 Some(Value::String(text)) => Some(text.clone()),
                 None | Some(Value::Null | Value::Array(_) | Value::Object(_)) => None,
                 Some(scalar) => Some(scalar.to_string()),

@@ -80,7 +80,7 @@ fn actions_that_cannot_run_here_are_refused_by_name() {
 
 #[test]
 fn keys_that_would_change_the_meaning_are_not_ignored() {
-    assert_snapshot!(refusal(&COMPLETE.replace("onFailure: Continue", "onfailure: Continue")), @"chat.yaml:16:9: phase `build`, step `Fetch`: unknown field `onfailure`, expected one of `name`, `action`, `timeoutSeconds`, `onFailure`, `maxAttempts`, `inputs`, `loop`, `if`");
+    assert_snapshot!(refusal(&COMPLETE.replace("onFailure: Continue", "onfailure: Continue")), @"chat.yaml:16:9: phase `build`, step `Fetch`: unknown field `onfailure`, expected one of `name`, `action`, `timeoutSeconds`, `onFailure`, `maxAttempts`, `inputs`, `disableLogging`, `loop`, `if`");
     assert_snapshot!(refusal(&COMPLETE.replace("Continue", "Retry")), @"chat.yaml:16:20: phase `build`, step `Fetch`: onFailure: unknown variant `Retry`, expected one of `Abort`, `Continue`, `Ignore`");
 }
 
@@ -118,6 +118,8 @@ fn conditions_are_understood() {
     let condition = read_step("if: {stringEquals: '{{ loop.value }}', value: a, then: Abort}").r#if.unwrap();
     assert_eq!(condition.test, serde_json::json!({"stringEquals": "{{ loop.value }}", "value": "a"}));
     assert_eq!((condition.then, condition.r#else), (Branch::Abort, Branch::Skip));
+    let nested = read_step("if: {not: {binaryExists: tar, else: Abort}}").r#if.unwrap();
+    assert_eq!((nested.test, nested.r#else), (serde_json::json!({"not": {"binaryExists": "tar"}}), Branch::Abort));
     let condition = read_step("if: {fileExists: /x}").r#if.unwrap();
     assert_eq!((condition.then, condition.r#else), (Branch::Execute, Branch::Skip));
 }

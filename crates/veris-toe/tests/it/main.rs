@@ -4,6 +4,7 @@
 
 mod command_line;
 mod conditions;
+mod corpus;
 mod documents;
 mod downloads;
 mod files;

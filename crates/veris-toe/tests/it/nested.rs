@@ -27,7 +27,7 @@ fn a_step_runs_a_document_and_leaves_its_summary() {
     let sandbox = Sandbox::new();
     sandbox.write("greet.yaml", GREET);
     let ran = sandbox.run_steps(
-        r#"
+        r"
 - name: Go
   action: ExecuteDocument
   inputs:
@@ -38,7 +38,7 @@ fn a_step_runs_a_document_and_leaves_its_summary() {
   action: ExecuteBash
   inputs:
     commands: ['echo {{ build.Go.outputs.status }}, {{ build.Go.outputs.executedStepCount }} step']
-"#,
+",
     );
     assert_snapshot!(ran.succeeded().stderr, @r"
     [build] [Go] [build] [Greet] hello world

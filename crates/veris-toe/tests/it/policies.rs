@@ -83,7 +83,7 @@ fn the_log_folder_tells_the_whole_run() {
             "Step Keep",
             "Phase validate",
             "Step Look",
-            "hello 0.9!",
+            "Content: hello 0.9!",
             "TOE has completed execution successfully"
         ]
     );
@@ -219,4 +219,45 @@ fn hide_times(value: &mut Value) {
         }
         _ => {}
     }
+}
+
+#[test]
+fn what_a_step_with_disable_logging_prints_is_nowhere_but_in_its_outputs() {
+    let sandbox = Sandbox::new();
+    let ran = sandbox.run_steps(
+        r#"
+- name: Ask
+  action: ExecuteBash
+  disableLogging: true
+  maxAttempts: 2
+  inputs: {commands: ['echo hush$((40 + 2)); [ -e again ] || { touch again; exit 1; }']}
+- {name: Use, action: ExecuteBash, inputs: {commands: ['[ "{{ build.Ask.outputs.stdout }}" = hush42 ] && echo known']}}
+"#,
+    );
+    let ran = ran.succeeded();
+    assert_snapshot!(ran.stderr, @r"
+    [build] [Ask] attempt 1 of 2 failed: bash ended with exit code 1; its output is withheld (`disableLogging`)
+    [build] [Use] known
+    ");
+    for name in ["console.log", "application.log"] {
+        assert!(!sandbox.log(name).contains("hush42"), "{name}");
+    }
+    let detailed: Value = serde_json::from_str(&sandbox.log("detailedoutput.json")).unwrap();
+    assert_eq!(detailed["documents"][0]["phases"][0]["steps"][0]["outputs"], "[]");
+}
+
+#[test]
+fn values_come_from_the_environment_and_the_run() {
+    let sandbox = Sandbox::new();
+    let steps = "- {name: Tell, action: ExecuteBash, inputs: {commands: ['echo {{ env:COLOUR }} {{ context:executionId }} {{ context:phase }} {{ context:step }} {{ context:osPlatform }}']}}
+- {name: Missing, action: ExecuteBash, onFailure: Ignore, inputs: {commands: ['echo {{ env:NO_SUCH }}']}}
+- {name: Secret, action: ExecuteBash, inputs: {commands: ['echo {{ aws:ssm:/chat/key }}']}}";
+    sandbox.write("document.yaml", &crate::support::document(steps));
+    let mut command = sandbox.command(&["run", "-d", "document.yaml", "-i", "id-1"]);
+    let ran = sandbox.finish(command.env("COLOUR", "green").output().unwrap()).failed();
+    assert_snapshot!(ran.stderr, @r"
+    [build] [Tell] green id-1 build Tell linux
+    [build] [Missing] failed (ignored): `{{ env:NO_SUCH }}` has no value: the runner's environment has no such variable
+    [build] [Secret] failed: `{{ aws:ssm:/chat/key }}` cannot be asked of the Parameter Store by this version; hand the value over as a parameter
+    ");
 }
