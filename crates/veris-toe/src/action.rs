@@ -13,11 +13,13 @@ mod delete_folder;
 mod encoding;
 mod error;
 mod execute;
+mod execute_document;
 mod input_error;
 mod list_files;
 mod ownership;
 mod permissions;
 mod read_file;
+mod reboot;
 mod registry;
 mod replace;
 mod replica;
@@ -35,7 +37,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 pub use error::ActionError;
+pub(crate) use execute_document::{ExecuteDocument, Source};
 pub use input_error::{InputError, InputKey};
+pub(crate) use registry::Flow;
 pub use registry::{ActionName, Unusable};
 
 use crate::console::Voice;

@@ -29,7 +29,7 @@ impl Module for ReadFile {
         let content =
             decoded.map_err(|error| ActionError::Encoding { path: path.to_owned(), problem: error.to_string() })?;
         if self.print_file_content.as_ref().map_or(Ok(false), Setting::get)? {
-            content.lines().for_each(|line| step.voice.line(line));
+            content.lines().for_each(|line| step.voice.output("Content", line));
         }
         Ok(Outputs::from([("content".to_owned(), content)]))
     }

@@ -16,11 +16,13 @@ use super::create_symlink::CreateSymlink;
 use super::delete_file::DeleteFile;
 use super::delete_folder::DeleteFolder;
 use super::execute::{ExecuteBash, ExecuteBinary};
+use super::execute_document::ExecuteDocument;
 use super::input_error::{self, InputError};
 use super::list_files::ListFiles;
 use super::ownership::{SetFileOwner, SetFolderOwner};
 use super::permissions::{SetFilePermissions, SetFolderPermissions};
 use super::read_file::ReadFile;
+use super::reboot::Reboot;
 use super::s3_download::S3Download;
 use super::s3_upload::S3Upload;
 use super::set_file_encoding::SetFileEncoding;
@@ -42,14 +44,14 @@ static ACTIONS: [Action; 30] = [
     runs("DeleteFolder", list::<DeleteFolder>, &[]),
     runs("ExecuteBash", single::<ExecuteBash>, &["stdout"]),
     runs("ExecuteBinary", single::<ExecuteBinary>, &["stdout"]),
-    not_yet("ExecuteDocument"),
+    leads("ExecuteDocument", |inputs| input_error::read(inputs).map(Flow::Document), SUMMARY),
     windows("ExecutePowerShell"),
     windows("InstallMSI"),
     runs("ListFiles", list::<ListFiles>, &["files"]),
     runs("MoveFile", list::<MoveFile>, &[]),
     runs("MoveFolder", list::<MoveFolder>, &[]),
     runs("ReadFile", list::<ReadFile>, &["content"]),
-    not_yet("Reboot"),
+    leads("Reboot", |inputs| input_error::read(inputs).map(Flow::Reboot), &[]),
     runs("S3Download", list::<S3Download>, &[]),
     runs("S3Upload", list::<S3Upload>, &[]),
     runs("SetFileEncoding", list::<SetFileEncoding>, &[]),
@@ -72,7 +74,6 @@ pub struct ActionName(&'static Action);
 pub enum Unusable {
     Unknown { name: String, nearest: Option<&'static str> },
     Windows { name: &'static str },
-    NotYet { name: &'static str },
 }
 
 struct Action {
@@ -81,10 +82,34 @@ struct Action {
 }
 
 enum Support {
-    Runs { modules: Build, outputs: &'static [&'static str] },
+    Runs {
+        modules: Build,
+        outputs: &'static [&'static str],
+    },
+    /// By the runner itself.
+    Leads {
+        flow: fn(&Value) -> Result<Flow, InputError>,
+        outputs: &'static [&'static str],
+    },
     Windows,
-    NotYet,
 }
+
+/// Actions that decide which step comes next.
+pub(crate) enum Flow {
+    Document(ExecuteDocument),
+    Reboot(Reboot),
+}
+
+/// What a nested run leaves.
+const SUMMARY: &[&str] = &[
+    "executionId",
+    "status",
+    "failedStepCount",
+    "executedStepCount",
+    "ignoredFailedStepCount",
+    "failureMessage",
+    "logUrl",
+];
 
 type Modules = Vec<Box<dyn Module>>;
 type Build = fn(&Value) -> Result<Modules, InputError>;
@@ -96,9 +121,8 @@ impl ActionName {
             return Err(Unusable::Unknown { name: name.to_owned(), nearest });
         };
         match action.support {
-            Support::Runs { .. } => Ok(Self(action)),
+            Support::Runs { .. } | Support::Leads { .. } => Ok(Self(action)),
             Support::Windows => Err(Unusable::Windows { name: action.name }),
-            Support::NotYet => Err(Unusable::NotYet { name: action.name }),
         }
     }
 
@@ -109,14 +133,25 @@ impl ActionName {
     /// The names of the values it leaves for later steps.
     pub fn outputs(self) -> &'static [&'static str] {
         match self.0.support {
-            Support::Runs { outputs, .. } => outputs,
-            Support::Windows | Support::NotYet => &[],
+            Support::Runs { outputs, .. } | Support::Leads { outputs, .. } => outputs,
+            Support::Windows => &[],
         }
     }
 
     /// Whether inputs fit, as far as that shows before their references have values.
     pub(crate) fn check(self, inputs: &Value) -> Result<(), InputError> {
-        self.modules(inputs).map(drop)
+        match self.flow(inputs)? {
+            Some(_) => Ok(()),
+            None => self.modules(inputs).map(drop),
+        }
+    }
+
+    /// What the runner has to do itself, where the action is that.
+    pub(crate) fn flow(self, inputs: &Value) -> Result<Option<Flow>, InputError> {
+        match self.0.support {
+            Support::Leads { flow, .. } => flow(inputs).map(Some),
+            _ => Ok(None),
+        }
     }
 
     /// Runs the action with inputs whose references were replaced; entries of a list one after the other.
@@ -137,7 +172,7 @@ impl ActionName {
     fn modules(self, inputs: &Value) -> Result<Modules, InputError> {
         match self.0.support {
             Support::Runs { modules, .. } => modules(inputs),
-            Support::Windows | Support::NotYet => Err(InputError::whole("the action cannot run here")),
+            Support::Leads { .. } | Support::Windows => Err(InputError::whole("the action cannot run here")),
         }
     }
 }
@@ -166,12 +201,16 @@ const fn runs(name: &'static str, modules: Build, outputs: &'static [&'static st
     Action { name, support: Support::Runs { modules, outputs } }
 }
 
-const fn windows(name: &'static str) -> Action {
-    Action { name, support: Support::Windows }
+const fn leads(
+    name: &'static str,
+    flow: fn(&Value) -> Result<Flow, InputError>,
+    outputs: &'static [&'static str],
+) -> Action {
+    Action { name, support: Support::Leads { flow, outputs } }
 }
 
-const fn not_yet(name: &'static str) -> Action {
-    Action { name, support: Support::NotYet }
+const fn windows(name: &'static str) -> Action {
+    Action { name, support: Support::Windows }
 }
 
 fn single<M: Module + DeserializeOwned + 'static>(inputs: &Value) -> Result<Modules, InputError> {
