@@ -2,7 +2,9 @@
 
 mod accounts;
 mod append_file;
+mod assert;
 mod copy_and_move;
+mod copy_and_move_folder;
 mod create_file;
 mod create_folder;
 mod create_symlink;
@@ -11,14 +13,23 @@ mod delete_folder;
 mod encoding;
 mod error;
 mod execute;
+mod execute_document;
+mod input_error;
 mod list_files;
 mod ownership;
 mod permissions;
 mod read_file;
+mod reboot;
 mod registry;
+mod replace;
+mod replica;
+mod resolve;
 mod s3_download;
+mod s3_upload;
+mod set_file_encoding;
 mod setting;
 mod tree;
+mod update_os;
 mod web_download;
 mod wildcard;
 
@@ -26,6 +37,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 pub use error::ActionError;
+pub(crate) use execute_document::{ExecuteDocument, Source};
+pub use input_error::{InputError, InputKey};
+pub(crate) use registry::Flow;
 pub use registry::{ActionName, Unusable};
 
 use crate::console::Voice;

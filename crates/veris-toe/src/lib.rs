@@ -5,11 +5,14 @@
 //!
 //! - [`document`]: text to [`document::Document`]; whatever is wrong is found here, before anything runs
 //! - [`expression`]: `{{ … }}` in step inputs
+//! - [`condition`]: `if` and `Assert`
 //! - [`action`]: the action modules
 //! - [`execute`]: phases in document order, failure policy, attempts, timeouts
 //! - [`report`]: what AWSTOE writes about a run
 
 pub mod action;
+pub mod check;
+pub mod condition;
 pub mod console;
 mod deadline;
 pub mod document;
@@ -18,10 +21,12 @@ pub mod environment;
 pub mod execute;
 pub mod explain;
 pub mod expression;
+mod http;
 pub mod interrupt;
 pub mod log_directory;
 pub mod orphans;
 mod process;
 pub mod report;
 pub mod request;
+mod s3;
 mod suggest;

@@ -7,18 +7,26 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::append_file::AppendFile;
+use super::assert::Assert;
 use super::copy_and_move::{CopyFile, MoveFile};
+use super::copy_and_move_folder::{CopyFolder, MoveFolder};
 use super::create_file::CreateFile;
 use super::create_folder::CreateFolder;
 use super::create_symlink::CreateSymlink;
 use super::delete_file::DeleteFile;
 use super::delete_folder::DeleteFolder;
 use super::execute::{ExecuteBash, ExecuteBinary};
+use super::execute_document::ExecuteDocument;
+use super::input_error::{self, InputError};
 use super::list_files::ListFiles;
 use super::ownership::{SetFileOwner, SetFolderOwner};
 use super::permissions::{SetFilePermissions, SetFolderPermissions};
 use super::read_file::ReadFile;
+use super::reboot::Reboot;
 use super::s3_download::S3Download;
+use super::s3_upload::S3Upload;
+use super::set_file_encoding::SetFileEncoding;
+use super::update_os::UpdateOs;
 use super::web_download::WebDownload;
 use super::{Module, Outputs, StepContext};
 use crate::action::ActionError;
@@ -26,9 +34,9 @@ use crate::suggest::nearest;
 
 static ACTIONS: [Action; 30] = [
     runs("AppendFile", list::<AppendFile>, &[]),
-    not_yet("Assert"),
+    runs("Assert", single::<Assert>, &[]),
     runs("CopyFile", list::<CopyFile>, &[]),
-    not_yet("CopyFolder"),
+    runs("CopyFolder", list::<CopyFolder>, &[]),
     runs("CreateFile", list::<CreateFile>, &[]),
     runs("CreateFolder", list::<CreateFolder>, &[]),
     runs("CreateSymlink", list::<CreateSymlink>, &[]),
@@ -36,24 +44,24 @@ static ACTIONS: [Action; 30] = [
     runs("DeleteFolder", list::<DeleteFolder>, &[]),
     runs("ExecuteBash", single::<ExecuteBash>, &["stdout"]),
     runs("ExecuteBinary", single::<ExecuteBinary>, &["stdout"]),
-    not_yet("ExecuteDocument"),
+    leads("ExecuteDocument", |inputs| input_error::read(inputs).map(Flow::Document), SUMMARY),
     windows("ExecutePowerShell"),
     windows("InstallMSI"),
     runs("ListFiles", list::<ListFiles>, &["files"]),
     runs("MoveFile", list::<MoveFile>, &[]),
-    not_yet("MoveFolder"),
+    runs("MoveFolder", list::<MoveFolder>, &[]),
     runs("ReadFile", list::<ReadFile>, &["content"]),
-    not_yet("Reboot"),
+    leads("Reboot", |inputs| input_error::read(inputs).map(Flow::Reboot), &[]),
     runs("S3Download", list::<S3Download>, &[]),
-    not_yet("S3Upload"),
-    not_yet("SetFileEncoding"),
+    runs("S3Upload", list::<S3Upload>, &[]),
+    runs("SetFileEncoding", list::<SetFileEncoding>, &[]),
     runs("SetFileOwner", list::<SetFileOwner>, &[]),
     runs("SetFilePermissions", list::<SetFilePermissions>, &[]),
     runs("SetFolderOwner", list::<SetFolderOwner>, &[]),
     runs("SetFolderPermissions", list::<SetFolderPermissions>, &[]),
     windows("SetRegistry"),
     windows("UninstallMSI"),
-    not_yet("UpdateOS"),
+    runs("UpdateOS", single::<UpdateOs>, &[]),
     runs("WebDownload", list::<WebDownload>, &["destination"]),
 ];
 
@@ -66,7 +74,6 @@ pub struct ActionName(&'static Action);
 pub enum Unusable {
     Unknown { name: String, nearest: Option<&'static str> },
     Windows { name: &'static str },
-    NotYet { name: &'static str },
 }
 
 struct Action {
@@ -75,13 +82,37 @@ struct Action {
 }
 
 enum Support {
-    Runs { modules: Build, outputs: &'static [&'static str] },
+    Runs {
+        modules: Build,
+        outputs: &'static [&'static str],
+    },
+    /// By the runner itself.
+    Leads {
+        flow: fn(&Value) -> Result<Flow, InputError>,
+        outputs: &'static [&'static str],
+    },
     Windows,
-    NotYet,
 }
 
+/// Actions that decide which step comes next.
+pub(crate) enum Flow {
+    Document(ExecuteDocument),
+    Reboot(Reboot),
+}
+
+/// What a nested run leaves.
+const SUMMARY: &[&str] = &[
+    "executionId",
+    "status",
+    "failedStepCount",
+    "executedStepCount",
+    "ignoredFailedStepCount",
+    "failureMessage",
+    "logUrl",
+];
+
 type Modules = Vec<Box<dyn Module>>;
-type Build = fn(&Value) -> Result<Modules, String>;
+type Build = fn(&Value) -> Result<Modules, InputError>;
 
 impl ActionName {
     pub fn find(name: &str) -> Result<Self, Unusable> {
@@ -90,9 +121,8 @@ impl ActionName {
             return Err(Unusable::Unknown { name: name.to_owned(), nearest });
         };
         match action.support {
-            Support::Runs { .. } => Ok(Self(action)),
+            Support::Runs { .. } | Support::Leads { .. } => Ok(Self(action)),
             Support::Windows => Err(Unusable::Windows { name: action.name }),
-            Support::NotYet => Err(Unusable::NotYet { name: action.name }),
         }
     }
 
@@ -103,19 +133,32 @@ impl ActionName {
     /// The names of the values it leaves for later steps.
     pub fn outputs(self) -> &'static [&'static str] {
         match self.0.support {
-            Support::Runs { outputs, .. } => outputs,
-            Support::Windows | Support::NotYet => &[],
+            Support::Runs { outputs, .. } | Support::Leads { outputs, .. } => outputs,
+            Support::Windows => &[],
         }
     }
 
     /// Whether inputs fit, as far as that shows before their references have values.
-    pub(crate) fn check(self, inputs: &Value) -> Result<(), String> {
-        self.modules(inputs).map(drop)
+    pub(crate) fn check(self, inputs: &Value) -> Result<(), InputError> {
+        match self.flow(inputs)? {
+            Some(_) => Ok(()),
+            None => self.modules(inputs).map(drop),
+        }
+    }
+
+    /// What the runner has to do itself, where the action is that.
+    pub(crate) fn flow(self, inputs: &Value) -> Result<Option<Flow>, InputError> {
+        match self.0.support {
+            Support::Leads { flow, .. } => flow(inputs).map(Some),
+            _ => Ok(None),
+        }
     }
 
     /// Runs the action with inputs whose references were replaced; entries of a list one after the other.
     pub(crate) fn run(self, inputs: &Value, step: &StepContext<'_>) -> Result<Outputs, ActionError> {
-        let modules = self.modules(inputs).map_err(|message| ActionError::Inputs { action: self.as_str(), message })?;
+        let modules = self.modules(inputs);
+        let modules =
+            modules.map_err(|error| ActionError::Inputs { action: self.as_str(), message: error.to_string() })?;
         let mut values: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for module in modules {
             step.may_go_on()?;
@@ -126,10 +169,10 @@ impl ActionName {
         Ok(values.into_iter().map(|(name, values)| (name, values.join("\n"))).collect())
     }
 
-    fn modules(self, inputs: &Value) -> Result<Modules, String> {
+    fn modules(self, inputs: &Value) -> Result<Modules, InputError> {
         match self.0.support {
             Support::Runs { modules, .. } => modules(inputs),
-            Support::Windows | Support::NotYet => Err("the action cannot run here".to_owned()),
+            Support::Leads { .. } | Support::Windows => Err(InputError::whole("the action cannot run here")),
         }
     }
 }
@@ -158,37 +201,39 @@ const fn runs(name: &'static str, modules: Build, outputs: &'static [&'static st
     Action { name, support: Support::Runs { modules, outputs } }
 }
 
+const fn leads(
+    name: &'static str,
+    flow: fn(&Value) -> Result<Flow, InputError>,
+    outputs: &'static [&'static str],
+) -> Action {
+    Action { name, support: Support::Leads { flow, outputs } }
+}
+
 const fn windows(name: &'static str) -> Action {
     Action { name, support: Support::Windows }
 }
 
-const fn not_yet(name: &'static str) -> Action {
-    Action { name, support: Support::NotYet }
-}
-
-fn single<M: Module + DeserializeOwned + 'static>(inputs: &Value) -> Result<Modules, String> {
+fn single<M: Module + DeserializeOwned + 'static>(inputs: &Value) -> Result<Modules, InputError> {
     if !inputs.is_object() {
-        return Err("they are names with values, not a list".to_owned());
+        return Err(InputError::whole("they are names with values, not a list"));
     }
-    Ok(vec![module::<M>(inputs).map_err(|error| error.to_string())?])
+    Ok(vec![module::<M>(inputs)?])
 }
 
-fn list<M: Module + DeserializeOwned + 'static>(inputs: &Value) -> Result<Modules, String> {
+fn list<M: Module + DeserializeOwned + 'static>(inputs: &Value) -> Result<Modules, InputError> {
     let Some(entries) = inputs.as_array() else {
-        return Err("they are a list; begin each entry with `- `".to_owned());
+        return Err(InputError::whole("they are a list; begin each entry with `- `"));
     };
     if entries.is_empty() {
-        return Err("the list is empty".to_owned());
+        return Err(InputError::whole("the list is empty"));
     }
-    let modules = entries
-        .iter()
-        .enumerate()
-        .map(|(index, entry)| module::<M>(entry).map_err(|error| format!("entry {}: {error}", index + 1)));
+    let modules =
+        entries.iter().enumerate().map(|(index, entry)| module::<M>(entry).map_err(|error| error.in_entry(index)));
     modules.collect()
 }
 
-fn module<M: Module + DeserializeOwned + 'static>(inputs: &Value) -> Result<Box<dyn Module>, serde_json::Error> {
-    Ok(Box::new(M::deserialize(inputs)?))
+fn module<M: Module + DeserializeOwned + 'static>(inputs: &Value) -> Result<Box<dyn Module>, InputError> {
+    Ok(Box::new(input_error::read::<M>(inputs)?))
 }
 
 #[cfg(test)]
@@ -200,7 +245,6 @@ mod tests {
         assert!(ACTIONS.is_sorted_by_key(|action| action.name));
         assert_eq!(ActionName::find("ExecuteBash").unwrap().as_str(), "ExecuteBash");
         assert_eq!(ActionName::find("InstallMSI"), Err(Unusable::Windows { name: "InstallMSI" }));
-        assert_eq!(ActionName::find("UpdateOS"), Err(Unusable::NotYet { name: "UpdateOS" }));
         let unknown = Unusable::Unknown { name: "ExecuteBsh".to_owned(), nearest: Some("ExecuteBash") };
         assert_eq!(ActionName::find("ExecuteBsh"), Err(unknown));
     }
