@@ -87,6 +87,7 @@ async fn listen(settings: Settings) -> anyhow::Result<()> {
 /// One JSON document a line on standard error. The levels are fixed: below them the SDK logs the text of messages.
 fn write_logs() {
     let levels = Targets::new().with_default(LevelFilter::WARN).with_target("veris_chat", LevelFilter::INFO);
-    let lines = tracing_subscriber::fmt::layer().json().flatten_event(true).with_writer(io::stderr);
+    let lines =
+        tracing_subscriber::fmt::layer().json().flatten_event(true).with_span_list(false).with_writer(io::stderr);
     tracing_subscriber::registry().with(lines).with(levels).init();
 }

@@ -1,19 +1,24 @@
 //! Each request's id, its line in the log, and its place in the metrics.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use axum::body::Body;
 use axum::extract::{MatchedPath, Request};
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
+use tower_http::timeout::DeadlineBody;
 use tracing::Instrument;
 
 use crate::metrics;
 
+/// The longest body that is accepted comes in this time over any connection worth the name.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Names every request in the log and in its response. Paths are logged as routes: a session's id is its client's business.
 pub(crate) async fn observe(request: Request, next: Next) -> Response {
+    let request = request.map(|body| Body::new(DeadlineBody::new(BODY_TIMEOUT, body)));
     let began = Instant::now();
     let id = given(request.headers()).unwrap_or_else(|| format!("{:032x}", fastrand::u128(..)));
     let method = request.method().clone();

@@ -38,6 +38,12 @@ impl Shutdown {
         *self.0.borrow() >= Stage::Draining
     }
 
+    /// Completes once nothing new should come.
+    pub(crate) async fn draining(&self) {
+        // The sender lives as long as `self`, so waiting cannot fail.
+        let _ = self.0.subscribe().wait_for(|stage| *stage >= Stage::Draining).await;
+    }
+
     /// Completes once the answers have been asked to end.
     pub(crate) async fn triggered(&self) {
         // The sender lives as long as `self`, so waiting cannot fail.

@@ -126,12 +126,8 @@ impl Writer {
 
     /// The estimate of the prompt's size can be wrong: when Bedrock says so, half of the history is left out, once.
     async fn ask(&mut self, prompt: Prompt) -> Result<Reply, ApiError> {
-        self.prompt_estimate = prompt.estimate();
         let failure = match self.state.model.ask(&prompt).await {
-            Ok(reply) => {
-                self.state.readiness.saw(Ok(()));
-                return Ok(reply);
-            }
+            Ok(reply) => return Ok(self.accepted(&prompt, reply)),
             Err(failure) => failure,
         };
         let shorter = match &mut self.question {
@@ -141,9 +137,16 @@ impl Writer {
             _ => None,
         };
         let Some(shorter) = shorter else { return Err(self.refused(failure)) };
-        self.prompt_estimate = shorter.estimate();
-        let asked = self.state.model.ask(&shorter).await;
-        asked.map_err(|failure| self.refused(failure))
+        match self.state.model.ask(&shorter).await {
+            Ok(reply) => Ok(self.accepted(&shorter, reply)),
+            Err(failure) => Err(self.refused(failure)),
+        }
+    }
+
+    fn accepted(&mut self, prompt: &Prompt, reply: Reply) -> Reply {
+        self.state.readiness.saw(Ok(()));
+        self.prompt_estimate = prompt.estimate();
+        reply
     }
 
     /// The session knows of the exchange before the client learns that it is complete.

@@ -4,13 +4,14 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use veris_toe::check::{Severity, check};
-use veris_toe::request::read_text;
+use veris_toe::request::{read_text, refuse_service};
 
 use super::Failure;
 use crate::cli::ValidateArguments;
 
 /// Parameters need no values to be checked. Tells everything about every document.
 pub(crate) fn run(arguments: &ValidateArguments) -> Result<ExitCode, Failure> {
+    refuse_service(arguments.owner.given())?;
     let mut all_valid = true;
     for path in &arguments.documents {
         let name = path.display().to_string();
