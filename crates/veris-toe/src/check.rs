@@ -42,6 +42,6 @@ fn language(text: &str, defects: Vec<document::ParseError>, tree: Option<&crate:
 }
 
 fn sorted(mut findings: Vec<Finding>) -> Vec<Finding> {
-    findings.sort_by(|one, other| (one.location, one.severity).cmp(&(other.location, other.severity)));
+    findings.sort_by_key(|finding| (finding.location, finding.severity));
     findings
 }

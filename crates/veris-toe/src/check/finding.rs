@@ -75,8 +75,8 @@ impl From<ParseError> for Finding {
             end: error.end,
             message: error.problem.to_string(),
             cure: error.cure(),
-            phase: error.phase,
-            step: error.step,
+            phase: error.phase.map(String::from),
+            step: error.step.map(String::from),
         }
     }
 }

@@ -50,7 +50,8 @@ fn collect(node: &Node, phase: &str, findings: &mut Vec<Finding>) {
                     && phase == "test"
                     && BUILD_STAGE.contains(&chain.phase.as_str())
                 {
-                    let message = format!("`{{{{ {chain} }}}}` has no value in Image Builder: `test` runs on another instance");
+                    let message =
+                        format!("`{{{{ {chain} }}}}` has no value in Image Builder: `test` runs on another instance");
                     findings.push(
                         Finding::error(Rule::StageChain, place, message)
                             .cure("find the value again in the test phase, or read it from a file of the image"),

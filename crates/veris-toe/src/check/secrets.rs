@@ -22,7 +22,7 @@ static PATTERNS: LazyLock<Vec<(&'static str, Regex)>> = LazyLock::new(|| {
         ("a password in a URL", r"[a-z][a-z0-9+.-]*://[^\s/:@'\x22$<{]+:([^\s/@'\x22$<{]+)@"),
         (
             "a password",
-            r#"(?i)(?:^|[^a-z])(?:password|passwd|secret|api_?key|auth_?token|access_?token)['"]?\s*[:=]\s*['"]?([A-Za-z0-9!@#%^*_+./=-]{8,})['"]?\s*$"#,
+            r#"(?i)(?:^|[^a-z])(?:password|passwd|secret|api_?key|auth_?token|access_?token)['"]?\s*[:=]\s*['"]?([A-Za-z0-9!@#%^*_+./=-]{8,})['"]?(?:[\s;]|$)"#,
         ),
     ];
     patterns.into_iter().filter_map(|(what, pattern)| Some((what, Regex::new(pattern).ok()?))).collect()
@@ -49,7 +49,8 @@ fn in_line(number: usize, line: &str) -> Option<Finding> {
 
 /// Examples of AWS's documentation and words are none.
 fn is_secret(what: &str, found: &str) -> bool {
-    let is_mixed = found.bytes().any(|byte| byte.is_ascii_digit()) && found.bytes().any(|byte| byte.is_ascii_alphabetic());
+    let is_mixed =
+        found.bytes().any(|byte| byte.is_ascii_digit()) && found.bytes().any(|byte| byte.is_ascii_alphabetic());
     let is_place = found.starts_with(['/', '.']) || found.starts_with("arn:") || found.contains("::");
     let is_example = found.contains("EXAMPLE") || found.to_ascii_lowercase().contains("example");
     !is_example && (what != "a password" || (is_mixed && !is_place))

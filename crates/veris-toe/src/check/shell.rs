@@ -32,7 +32,8 @@ fn script(step: &Node) -> Option<Finding> {
     for command in commands {
         let scalar = command.scalar()?;
         // A name in place of each reference keeps the lines and is a word anywhere in a script.
-        let rendered = Template::parse(&scalar.text).render(|_| Ok::<_, std::convert::Infallible>(Some("x".to_owned())));
+        let rendered =
+            Template::parse(&scalar.text).render(|_| Ok::<_, std::convert::Infallible>(Some("x".to_owned())));
         let Ok(rendered) = rendered;
         let mut offset = 0;
         for line in scalar.text.split('\n') {
@@ -57,8 +58,7 @@ fn syntax_error(script: &str) -> Option<(usize, String)> {
     let mut command = Command::new("bash");
     command.args(["--norc", "-n", "/dev/stdin"]).env_clear().env("LC_ALL", "C");
     command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
-    let mut child =
-        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().ok()?;
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().ok()?;
     // A bash that stops at an error reads no further.
     let _ = child.stdin.take()?.write_all(script.as_bytes());
     let output = child.wait_with_output().ok()?;

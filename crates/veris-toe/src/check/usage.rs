@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Finding, Rule};
 use crate::expression::{Reference, Template};
-use crate::yaml::{Node, Value};
+use crate::yaml::{Entry, Node, Value};
 
 pub(super) fn variables(tree: &Node) -> Vec<Finding> {
     let mut used = BTreeSet::new();
@@ -14,7 +14,7 @@ pub(super) fn variables(tree: &Node) -> Vec<Finding> {
     let declared = |list: &str| tree.entry(list).and_then(|entry| entry.value.items()).unwrap_or_default();
     let kinds = [("parameters", "parameter"), ("constants", "constant")];
     let entries = kinds.iter().flat_map(|(list, kind)| {
-        declared(list).iter().filter_map(|node| node.entries()?.first()).map(move |entry| (*kind, entry))
+        declared(list).iter().filter_map(|node| sole_entry(node)).map(move |entry| (*kind, entry))
     });
     let unused = entries.filter(|(_, entry)| !used.contains(&entry.key));
     unused
@@ -24,6 +24,14 @@ pub(super) fn variables(tree: &Node) -> Vec<Finding> {
                 .cure("remove it, or use it as `{{ Name }}` in the inputs of a step")
         })
         .collect()
+}
+
+/// An entry of another form is a defect of its own.
+fn sole_entry(node: &Node) -> Option<&Entry> {
+    match node.entries()? {
+        [entry] => Some(entry),
+        _ => None,
+    }
 }
 
 fn collect(node: &Node, used: &mut BTreeSet<String>) {

@@ -13,8 +13,8 @@ pub(super) struct Span {
 /// Knows which phase and step is being read.
 pub(super) struct Defects<'a> {
     label: &'a str,
-    phase: Option<String>,
-    step: Option<String>,
+    phase: Option<Box<str>>,
+    step: Option<Box<str>>,
     found: Vec<ParseError>,
 }
 
@@ -24,11 +24,11 @@ impl<'a> Defects<'a> {
     }
 
     pub(super) fn enter_phase(&mut self, name: Option<&str>) {
-        (self.phase, self.step) = (name.map(str::to_owned), None);
+        (self.phase, self.step) = (name.map(Box::from), None);
     }
 
     pub(super) fn enter_step(&mut self, name: Option<&str>) {
-        self.step = name.map(str::to_owned);
+        self.step = name.map(Box::from);
     }
 
     pub(super) fn add(&mut self, at: impl Into<Span>, problem: Problem) {
@@ -79,16 +79,16 @@ impl From<&Entry> for Span {
 
 /// The key in a value that a message quotes first; the whole value where it quotes none.
 pub(super) fn quoted_key(node: &Node, message: &str) -> Span {
-    let words = message.split('`').skip(1).step_by(2);
-    words.filter_map(|word| find_key(node, word)).next().map_or_else(|| node.into(), Span::from)
+    let mut words = message.split('`').skip(1).step_by(2);
+    words.find_map(|word| find_key(node, word)).map_or_else(|| node.into(), Span::from)
 }
 
 fn find_key<'a>(node: &'a Node, key: &str) -> Option<&'a Entry> {
     match &node.value {
         Value::Scalar(_) => None,
         Value::Sequence(items) => items.iter().find_map(|item| find_key(item, key)),
-        Value::Mapping(entries) => entries.iter().find_map(|entry| {
-            if entry.key == key { Some(entry) } else { find_key(&entry.value, key) }
-        }),
+        Value::Mapping(entries) => {
+            entries.iter().find_map(|entry| if entry.key == key { Some(entry) } else { find_key(&entry.value, key) })
+        }
     }
 }

@@ -12,8 +12,8 @@ pub struct ParseError {
     pub location: Option<Location>,
     /// Just behind its last character.
     pub end: Option<Location>,
-    pub phase: Option<String>,
-    pub step: Option<String>,
+    pub phase: Option<Box<str>>,
+    pub step: Option<Box<str>>,
     pub problem: Box<Problem>,
 }
 
@@ -98,11 +98,15 @@ impl Problem {
                 format!("write `- {}: {{type: string, …}}`", name.as_deref().unwrap_or("Name"))
             }
             Self::Inputs { nearest: Some(nearest), .. } => format!("did you mean `{nearest}`?"),
-            Self::UnknownContext { nearest: Some(nearest), .. } => format!("did you mean `{{{{ context:{nearest} }}}}`?"),
+            Self::UnknownContext { nearest: Some(nearest), .. } => {
+                format!("did you mean `{{{{ context:{nearest} }}}}`?")
+            }
             Self::UnknownContext { nearest: None, .. } => {
                 format!("use one of {}", crate::expression::CONTEXT_KEYS.join(", "))
             }
-            Self::ForbiddenMetadata { .. } => "leave out `iam/` and `identity-credentials/`: they hold credentials".into(),
+            Self::ForbiddenMetadata { .. } => {
+                "leave out `iam/` and `identity-credentials/`: they hold credentials".into()
+            }
             Self::TooManyValues => "write the values out instead of repeating them with `*aliases`".into(),
             Self::SchemaVersion { .. } => "write `schemaVersion: 1.0`".into(),
             Self::VariableName { .. } => "use 3 to 128 letters, digits, `_` or `-`".into(),

@@ -86,7 +86,7 @@ pub(super) fn repetition(node: &Node) -> Result<Loop, String> {
         (None, Some(RawForEach::Split(RawSplit { list, delimiter }))) => {
             let delimiter = delimiter.unwrap_or_else(|| ",".to_owned());
             if !DELIMITERS.contains(&delimiter.as_str()) {
-                return Err(format!("`{delimiter}` is no delimiter; use one of . , ; : - _ space, newline and tab"));
+                return Err(format!("`delimiter` is `{delimiter}`; use one of . , ; : - _ space, newline and tab"));
             }
             Over::Split { list, delimiter }
         }
@@ -97,13 +97,14 @@ pub(super) fn repetition(node: &Node) -> Result<Loop, String> {
 
 fn over_range(range: &RawRange) -> Result<Over, String> {
     let whole = |key: &str, text: &str| {
-        text.parse::<i64>().map_err(|_| format!("`{key}` is {text}, and takes a whole number; values of references cannot be used"))
+        text.parse::<i64>()
+            .map_err(|_| format!("`{key}` is {text}, and takes a whole number; values of references cannot be used"))
     };
     let (start, end) = (whole("start", &range.start)?, whole("end", &range.end)?);
     let update_by = whole("updateBy", &range.update_by)?;
     let update_by = NonZeroI64::new(update_by).ok_or("`updateBy` is 0, so it would never end")?;
     if start != end && (start < end) != update_by.is_positive() {
-        return Err(format!("{update_by} never leads from {start} to {end}"));
+        return Err(format!("`updateBy` is {update_by}, which never leads from {start} to {end}"));
     }
     Ok(Over::Range { start, end, update_by })
 }

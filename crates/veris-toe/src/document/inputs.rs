@@ -66,7 +66,7 @@ fn remove_unknown(inputs: &mut Json, error: &InputError) -> Option<String> {
     Some(key.clone())
 }
 
-/// Of `unknown field `x`, expected one of `a`, `b``.
+/// The names that a message about an unknown field offers; they stand in backticks behind the field's own.
 fn expected(message: &str) -> impl Iterator<Item = &str> {
     message.split('`').skip(3).step_by(2)
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::defects::Defects;
-use super::fields::{Fields, list, text};
+use super::fields::{Fields, text};
 use super::phases::phases;
 use super::{Constant, Document, MAX_TEXT_BYTES, Parameter, ParseError, Problem, references};
 use crate::expression::is_variable_name;
@@ -72,15 +72,15 @@ fn document(root: &Node, label: &str, defects: &mut Defects<'_>) -> Option<Docum
     let mut names = BTreeSet::new();
     let mut parameters = Vec::new();
     for entry in fields.list("parameters", defects) {
-        parameters.extend(variable("parameters", entry, &mut names, defects).and_then(|(name, node)| {
-            parameter(name, node, defects)
-        }));
+        parameters.extend(
+            variable("parameters", entry, &mut names, defects).and_then(|(name, node)| parameter(name, node, defects)),
+        );
     }
     let mut constants = Vec::new();
     for entry in fields.list("constants", defects) {
-        constants.extend(variable("constants", entry, &mut names, defects).and_then(|(name, node)| {
-            constant(name, node, defects)
-        }));
+        constants.extend(
+            variable("constants", entry, &mut names, defects).and_then(|(name, node)| constant(name, node, defects)),
+        );
     }
     let drafts = match fields.required("phases", defects) {
         Some(entry) => phases(entry, defects),
@@ -132,14 +132,13 @@ fn parameter(name: &str, node: &Node, defects: &mut Defects<'_>) -> Option<Param
     let default = default_entry.and_then(|entry| text(entry, defects)).map(str::to_owned);
     let description = fields.text("description", defects).map(str::to_owned);
     let mut allowed_values = Vec::new();
-    for node in fields.get("allowedValues").and_then(|entry| list(entry, defects)).unwrap_or_default() {
-        match node.scalar() {
-            Some(scalar) => allowed_values.push(scalar.text.clone()),
-            None => {
-                let what = "a value of `allowedValues`".to_owned();
-                defects.add(node, Problem::WrongKind { what, expected: "a text", found: node.kind() });
-            }
-        }
+    for node in fields.list("allowedValues", defects) {
+        let Some(scalar) = node.scalar() else {
+            let what = "a value of `allowedValues`".to_owned();
+            defects.add(node, Problem::WrongKind { what, expected: "a text", found: node.kind() });
+            continue;
+        };
+        allowed_values.push(scalar.text.clone());
     }
     if let (Some(default), Some(entry)) = (&default, default_entry)
         && !allowed_values.is_empty()

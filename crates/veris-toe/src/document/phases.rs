@@ -110,8 +110,9 @@ fn step<'a>(node: &'a Node, seen: &mut HashSet<&'a str>, defects: &mut Defects<'
     }
     let r#if = fields.get("if");
     let r#loop = fields.get("loop");
-    let condition = r#if.map(|entry| located(flow::condition(&entry.value), entry, Problem::Condition, defects));
-    let repetition = r#loop.map(|entry| located(flow::repetition(&entry.value), entry, Problem::Loop, defects));
+    // One that is wrong counts as left out: a document with a defect is not run.
+    let condition = r#if.and_then(|entry| located(flow::condition(&entry.value), entry, Problem::Condition, defects));
+    let repetition = r#loop.and_then(|entry| located(flow::repetition(&entry.value), entry, Problem::Loop, defects));
     let on_failure = on_failure(&fields, defects);
     let disable_logging = fields.boolean("disableLogging", defects).unwrap_or_default();
     let written = [fields.integer("timeoutSeconds", defects), fields.integer("maxAttempts", defects)];
@@ -125,8 +126,8 @@ fn step<'a>(node: &'a Node, seen: &mut HashSet<&'a str>, defects: &mut Defects<'
             timeout: timeout?,
             on_failure,
             max_attempts: max_attempts?,
-            r#if: complete(condition)?,
-            r#loop: complete(repetition)?,
+            r#if: condition,
+            r#loop: repetition,
             disable_logging,
             inputs: inputs.clone(),
         })
@@ -170,11 +171,6 @@ fn located<T>(
 fn at<T>(read: Result<T, Problem>, entry: Option<&Entry>, step: &Node, defects: &mut Defects<'_>) -> Option<T> {
     let place = entry.map_or(Span::from(step.start), |entry| Span::from(&entry.value));
     read.map_err(|problem| defects.add(place, problem)).ok()
-}
-
-/// Left out is complete, wrong is not.
-fn complete<T>(read: Option<Option<T>>) -> Option<Option<T>> {
-    read.map_or(Some(None), |read| read.map(Some))
 }
 
 impl From<Unusable> for Problem {

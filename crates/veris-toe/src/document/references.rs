@@ -58,7 +58,7 @@ impl<'a> Known<'a> {
         let mut steps = HashMap::new();
         for (phase_index, phase) in phases.iter().enumerate() {
             for (step_index, step) in phase.steps.iter().enumerate() {
-                steps.entry((phase.name, step.name)).or_insert(((phase_index, step_index), step));
+                steps.entry((phase.name, step.name)).or_insert(Placed { position: (phase_index, step_index), step });
             }
         }
         Self { variables, steps }
@@ -97,11 +97,13 @@ impl<'a> Known<'a> {
                 let reason = format!("names no step: there is no `{}` in a phase `{}`", chain.step, chain.phase);
                 Some(Problem::UnknownStep { chain: name, reason })
             }
-            Some((position, _)) if *position >= at => {
+            Some(Placed { position, .. }) if *position >= at => {
                 let reason = "names a step that does not run before this one".to_owned();
                 Some(Problem::UnknownStep { chain: name, reason })
             }
-            Some((_, step)) => missing_value(step, chain).map(|reason| Problem::UnknownValue { chain: name, reason }),
+            Some(Placed { step, .. }) => {
+                missing_value(step, chain).map(|reason| Problem::UnknownValue { chain: name, reason })
+            }
         }
     }
 }

@@ -27,14 +27,8 @@ pub(crate) enum Unreadable {
 
 pub(crate) fn read(text: &str) -> Result<Reading, Unreadable> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut builder = Builder {
-        lines: text.lines().collect(),
-        open: Vec::new(),
-        root: None,
-        anchors: HashMap::new(),
-        left: BUDGET,
-        faults: Vec::new(),
-    };
+    let mut builder =
+        Builder { open: Vec::new(), root: None, anchors: HashMap::new(), left: BUDGET, faults: Vec::new() };
     for event in Parser::new_from_str(text) {
         let (event, span) = event.map_err(|error| syntax(&error))?;
         builder.take(event, span)?;
@@ -44,8 +38,7 @@ pub(crate) fn read(text: &str) -> Result<Reading, Unreadable> {
     Ok(Reading { root: root.ok_or_else(nothing)?, faults })
 }
 
-struct Builder<'a> {
-    lines: Vec<&'a str>,
+struct Builder {
     open: Vec<Open>,
     root: Option<Node>,
     /// With the cost of each.
@@ -68,22 +61,24 @@ enum Content {
     Mapping { entries: Vec<Entry>, names: HashSet<String>, key: Option<(String, Location, Location)> },
 }
 
-impl Builder<'_> {
+impl Builder {
     fn take(&mut self, event: Event<'_>, span: Span) -> Result<(), Unreadable> {
         let (start, end) = (location(span.start), location(span.end));
         match event {
-            Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => Ok(()),
             Event::DocumentStart(_) if self.root.is_some() => {
                 let message = "a file holds one document; this begins a second one".to_owned();
                 Err(Unreadable::Syntax { at: start, message })
             }
-            Event::DocumentStart(_) => Ok(()),
+            Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentStart(_) | Event::DocumentEnd => {
+                Ok(())
+            }
             Event::Scalar(text, style, anchor, tag) => {
                 self.tag(tag.as_deref(), start);
+                let cost = text.len() + VALUE_COST;
                 self.spend(text.len())?;
-                let style = self.style(style, start, &text);
+                let style = style_of(style, start, &text);
                 let value = Value::Scalar(Scalar { text: text.into_owned(), style });
-                self.add(Node { start, end, value }, anchor, VALUE_COST)
+                self.add(Node { start, end, value }, anchor, cost)
             }
             Event::SequenceStart(anchor, tag) => {
                 self.tag(tag.as_deref(), start);
@@ -126,13 +121,13 @@ impl Builder<'_> {
         match self.open.last_mut().map(|open| &mut open.content) {
             None => self.root = Some(node),
             Some(Content::Sequence(items)) => items.push(node),
-            Some(Content::Mapping { key: key @ None, .. }) => match node.value {
-                Value::Scalar(Scalar { text, .. }) => *key = Some((text, node.start, node.end)),
-                _ => {
+            Some(Content::Mapping { key: key @ None, .. }) => {
+                let Value::Scalar(Scalar { text, .. }) = node.value else {
                     let message = "a key is a text, not a list or a map".to_owned();
                     return Err(Unreadable::Syntax { at: node.start, message });
-                }
-            },
+                };
+                *key = Some((text, node.start, node.end));
+            }
             Some(Content::Mapping { entries, names, key }) => {
                 if let Some((key, start, end)) = key.take() {
                     if key == "<<" || names.insert(key.clone()) {
@@ -192,23 +187,17 @@ impl Builder<'_> {
             self.faults.push((at, format!("the YAML tag `{tag}` has no meaning here")));
         }
     }
+}
 
-    /// `at` is where the value begins: for a block the `|` or `>`.
-    fn style(&self, style: ScalarStyle, at: Location, text: &str) -> Style {
-        match style {
-            ScalarStyle::Plain => Style::Plain,
-            ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => Style::Quoted,
-            ScalarStyle::Folded => Style::Folded,
-            ScalarStyle::Literal => {
-                let first_line = at.line + 1;
-                let written = |number: usize| self.lines.get(number - 1).copied().unwrap_or_default();
-                // Blank lines may be shorter than the indentation.
-                let first_words = text.lines().enumerate().find(|(_, line)| !line.trim().is_empty());
-                let indent = first_words.map_or(0, |(offset, line)| {
-                    written(first_line + offset).chars().count().saturating_sub(line.chars().count())
-                });
-                Style::Literal { first_line, indent }
-            }
+/// `at` is where the value begins: for a block the first character of its first line that is not blank.
+fn style_of(style: ScalarStyle, at: Location, text: &str) -> Style {
+    match style {
+        ScalarStyle::Plain => Style::Plain,
+        ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => Style::Quoted,
+        ScalarStyle::Folded => Style::Folded,
+        ScalarStyle::Literal => {
+            let blank_lines = text.bytes().take_while(|byte| *byte == b'\n').count();
+            Style::Literal { first_line: at.line.saturating_sub(blank_lines), indent: at.column - 1 }
         }
     }
 }
