@@ -126,7 +126,8 @@ impl DownloadError {
     pub(crate) fn may_pass(&self) -> bool {
         match self {
             Self::Status { status, .. } => http::is_passing(*status),
-            Self::Transport { .. } | Self::Broken { .. } => true,
+            Self::Transport { source, .. } => http::may_hold(source),
+            Self::Broken { .. } => true,
             Self::Write { .. } | Self::Checksum { .. } | Self::Address { .. } => false,
         }
     }

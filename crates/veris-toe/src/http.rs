@@ -1,10 +1,12 @@
 //! What downloads and S3 have in common: time limits of a request, and trying again what may pass by itself.
 
+use std::io::ErrorKind;
 use std::time::Duration;
 
 use ureq::tls::TlsConfig;
 
 use crate::action::{ActionError, StepContext};
+use crate::explain::explain;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// For the first byte of an answer, and between two pieces of what is sent or received.
@@ -48,7 +50,7 @@ pub(crate) fn patiently<T>(
         match attempt() {
             Err(error) if error.may_pass() => {
                 step.may_go_on()?;
-                step.voice.line(&format!("{error}; trying again"));
+                step.voice.line(&format!("{}; trying again", explain(&error)));
             }
             other => return other,
         }
@@ -62,6 +64,11 @@ pub(crate) fn patiently<T>(
 /// Whether a server that answered so may answer otherwise later.
 pub(crate) fn is_passing(status: u16) -> bool {
     matches!(status, 408 | 429 | 500..)
+}
+
+/// Whether a connection that failed may hold another time. A certificate that was refused stays what it is.
+pub(crate) fn may_hold(error: &ureq::Error) -> bool {
+    !matches!(error, ureq::Error::Io(error) if error.kind() == ErrorKind::InvalidData)
 }
 
 /// What S3's error document says, for the end of a sentence.

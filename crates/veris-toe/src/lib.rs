@@ -9,6 +9,8 @@
 //! - [`action`]: the action modules
 //! - [`execute`]: phases in document order, failure policy, attempts, timeouts
 //! - [`report`]: what AWSTOE writes about a run
+//!
+#![doc = include_str!("../FEATURES.md")]
 
 pub mod action;
 pub mod check;

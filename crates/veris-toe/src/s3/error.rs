@@ -31,7 +31,7 @@ impl S3Error {
             // S3 closes a connection whose body stalls with this code, which is no fault of the request.
             Self::Status { status: 400, detail, .. } => detail.starts_with(" RequestTimeout"),
             Self::Status { status, .. } => http::is_passing(*status),
-            Self::Transport { .. } => true,
+            Self::Transport { source, .. } => http::may_hold(source),
             _ => false,
         }
     }

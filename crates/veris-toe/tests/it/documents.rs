@@ -79,6 +79,17 @@ fn actions_that_cannot_run_here_are_refused_by_name() {
 }
 
 #[test]
+fn windows_actions_are_refused_by_name() {
+    for action in ["ExecutePowerShell", "InstallMSI", "SetRegistry", "UninstallMSI"] {
+        for condition in ["", "if: {binaryExists: powershell}, "] {
+            let step = format!("- {{name: Do, action: {action}, {condition}inputs: {{commands: [dir]}}}}");
+            let refusal = refusal(&document(&step));
+            assert!(refusal.contains(&format!("the action `{action}` runs on Windows only")), "{refusal}");
+        }
+    }
+}
+
+#[test]
 fn keys_that_would_change_the_meaning_are_not_ignored() {
     assert_snapshot!(refusal(&COMPLETE.replace("onFailure: Continue", "onfailure: Continue")), @"chat.yaml:16:9: phase `build`, step `Fetch`: unknown field `onfailure`, expected one of `name`, `action`, `timeoutSeconds`, `onFailure`, `maxAttempts`, `inputs`, `disableLogging`, `loop`, `if`");
     assert_snapshot!(refusal(&COMPLETE.replace("Continue", "Retry")), @"chat.yaml:16:20: phase `build`, step `Fetch`: onFailure: unknown variant `Retry`, expected one of `Abort`, `Continue`, `Ignore`");

@@ -155,7 +155,7 @@ fn a_broken_transfer_is_tried_again_and_never_seen_half() {
     let variables = [KEYS.as_slice(), &[("AWS_ENDPOINT_URL_S3", &server.url)]].concat();
     let ran = run(&sandbox, GET_OBJECT, &variables).succeeded();
     assert_snapshot!(ran.stderr, @r"
-    [build] [Get] cannot download s3://veris-local/a/b c.bin: the connection broke off; trying again
+    [build] [Get] cannot download s3://veris-local/a/b c.bin: the connection broke off: Peer disconnected; trying again
     [build] [Get] cannot download s3://veris-local/a/b c.bin: the server answered 503; trying again
     ");
     assert_eq!(sandbox.read("chat"), "complete");
@@ -214,4 +214,38 @@ fn a_web_download_follows_redirects_and_checks_the_sum() {
     [build] [Wrong] failed: [SERVER]/abc.bin has the MD5 checksum 900150983cd24fb0d6963f7d28e17f72, not the expected 00000000000000000000000000000000; nothing was kept
     ");
     assert_eq!(server.requests().len(), 5, "a file that has its checksum is not fetched again");
+}
+
+#[test]
+fn a_web_download_is_attempted_five_times() {
+    let server = Server::start(|request, _| match request.path.as_str() {
+        "/busy" => answer("503 Service Unavailable", ""),
+        "/created" => answer("201 Created", "not what was asked for"),
+        _ => answer("404 Not Found", ""),
+    });
+    let sandbox = Sandbox::new();
+    sandbox.write("mine", "mine");
+    let url = &server.url;
+    let steps = format!(
+        r"
+- {{name: Mine, action: WebDownload, onFailure: Continue, inputs: [{{source: '{url}/gone', destination: mine, overwrite: false}}]}}
+- {{name: Gone, action: WebDownload, onFailure: Continue, inputs: [{{source: '{url}/gone', destination: mine}}]}}
+- {{name: Created, action: WebDownload, onFailure: Continue, inputs: [{{source: '{url}/created', destination: mine}}]}}
+- {{name: Busy, action: WebDownload, onFailure: Continue, inputs: [{{source: '{url}/busy', destination: mine}}]}}
+"
+    );
+    let ran = run(&sandbox, &steps, &[]).failed();
+    assert_snapshot!(ran.stderr.replace(url, "[SERVER]"), @r"
+    [build] [Mine] failed: mine exists and `overwrite` is false
+    [build] [Gone] failed: cannot download [SERVER]/gone: the server answered 404
+    [build] [Created] failed: cannot download [SERVER]/created: the server answered 201
+    [build] [Busy] cannot download [SERVER]/busy: the server answered 503; trying again
+    [build] [Busy] cannot download [SERVER]/busy: the server answered 503; trying again
+    [build] [Busy] cannot download [SERVER]/busy: the server answered 503; trying again
+    [build] [Busy] cannot download [SERVER]/busy: the server answered 503; trying again
+    [build] [Busy] failed: cannot download [SERVER]/busy: the server answered 503
+    ");
+    let asked = |path: &str| server.requests().iter().filter(|request| request.path == path).count();
+    assert_eq!((asked("/gone"), asked("/created"), asked("/busy")), (1, 1, 5));
+    assert_eq!(sandbox.read("mine"), "mine");
 }

@@ -155,3 +155,39 @@ fn owners_and_permissions_are_set_below_a_folder() {
     let mode = |path: &str| fs::metadata(sandbox.path(path)).unwrap().mode() & 0o7777;
     assert_eq!((mode("a"), mode("a/b"), mode("a/b/c")), (0o755, 0o711, 0o600));
 }
+
+#[test]
+fn ownership_may_stop_at_the_folder() {
+    if !rustix::process::geteuid().is_root() {
+        // Nobody else can give files away.
+        return;
+    }
+    let sandbox = Sandbox::new();
+    fs::create_dir_all(sandbox.path("a/b")).unwrap();
+    symlink("/etc/hostname", sandbox.path("a/link")).unwrap();
+    let steps = r"
+- {name: Top, action: SetFolderOwner, inputs: [{path: a, owner: '12345', group: '23456', recursive: false}]}
+- {name: All, action: SetFolderOwner, inputs: [{path: a, owner: '12346', group: '0'}]}
+- {name: Made, action: CreateFolder, inputs: [{path: c, owner: '12345', group: '23456'}]}
+";
+    let before = fs::metadata("/etc/hostname").unwrap().uid();
+    sandbox.run_steps(&steps.lines().take(2).collect::<Vec<_>>().join("\n")).succeeded();
+    let owner = |path: &str| {
+        let found = sandbox.path(path).symlink_metadata().unwrap();
+        (found.uid(), found.gid())
+    };
+    assert_eq!((owner("a"), owner("a/b")), ((12345, 23456), (0, 0)));
+    fs::remove_dir_all(sandbox.logs()).unwrap();
+    sandbox.run_steps(steps).succeeded();
+    assert_eq!([owner("a"), owner("a/b"), owner("a/link")], [(12346, 0); 3]);
+    assert_eq!(owner("c"), (12345, 23456));
+    assert_eq!(fs::metadata("/etc/hostname").unwrap().uid(), before, "what a link leads to is left alone");
+}
+
+#[test]
+fn a_huge_file_is_not_read_into_an_output() {
+    let sandbox = Sandbox::new();
+    fs::File::create(sandbox.path("huge")).unwrap().set_len(1 << 40).unwrap();
+    let ran = sandbox.run_steps("- {name: Read, action: ReadFile, inputs: [{path: huge}]}").failed();
+    assert!(ran.failure().ends_with("huge has 1099511627776 bytes; at most 1048576 can be read into an output"));
+}

@@ -2,12 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "what cannot be unwrapped fails the test, with its place")]
 
+mod certificates;
 mod command_line;
 mod conditions;
 mod corpus;
 mod documents;
 mod downloads;
 mod encodings;
+mod features;
 mod files;
 mod folders;
 mod loops;

@@ -24,7 +24,8 @@ fn machine(managers: &[(&str, u8)]) -> Sandbox {
 
 /// Runs `UpdateOS` with the machine's managers alone.
 fn update(sandbox: &Sandbox, inputs: &str) -> Ran {
-    sandbox.write("document.yaml", &document(&format!("- {{name: Update, action: UpdateOS, inputs: {inputs}}}")));
+    let inputs = if inputs.is_empty() { String::new() } else { format!(", inputs: {inputs}") };
+    sandbox.write("document.yaml", &document(&format!("- {{name: Update, action: UpdateOS{inputs}}}")));
     let mut command = sandbox.command(&["run", "-d", "document.yaml"]);
     // `sh` and `cat` of the scripts, but no package manager of the machine that runs the tests.
     let tools = sandbox.path("tools");
@@ -44,7 +45,7 @@ fn update(sandbox: &Sandbox, inputs: &str) -> Ran {
 #[test]
 fn dnf_comes_before_yum_and_apt() {
     let sandbox = machine(&[("apt-get", 0), ("dnf", 0), ("yum", 0)]);
-    assert_snapshot!(update(&sandbox, "{}").succeeded().stderr, @r"
+    assert_snapshot!(update(&sandbox, "").succeeded().stderr, @r"
     [build] [Update] dnf -y upgrade
     [build] [Update] called: dnf -y upgrade [noninteractive]
     ");
