@@ -49,8 +49,14 @@ pub(crate) fn each(node: &Node, tell: &mut impl FnMut(Span, &Reference)) {
 /// What references can name.
 struct Known<'a> {
     variables: &'a BTreeSet<&'a str>,
-    /// Each step with its position; of two with one name the first.
-    steps: HashMap<(&'a str, &'a str), ((usize, usize), &'a StepDraft<'a>)>,
+    /// By the names of phase and step; of two with one name the first.
+    steps: HashMap<(&'a str, &'a str), Placed<'a>>,
+}
+
+struct Placed<'a> {
+    /// Indexes of phase and step.
+    position: (usize, usize),
+    step: &'a StepDraft<'a>,
 }
 
 impl<'a> Known<'a> {
