@@ -93,6 +93,29 @@ async fn a_connection_that_breaks_is_told_in_the_stream() {
 }
 
 #[tokio::test]
+async fn frames_that_are_cut_anywhere_make_the_same_answer() {
+    let crumbs = Script::Stream(vec![Act::Crumbs("One, "), Act::Crumbs("zwei — 三."), Act::Stop("end_turn")]);
+    let bedrock = FakeBedrock::start([crumbs]).await;
+    let answer = json(post(&state(&bedrock), "/chat/", &json!({"session_id": "a", "message": "Hi"})).await).await;
+    assert_eq!(answer["choices"][0]["message"]["content"], "One, zwei — 三.");
+}
+
+#[tokio::test]
+async fn a_damaged_frame_is_an_error_in_the_stream_and_leaves_the_session_as_it_was() {
+    let damaged = Script::Stream(vec![Act::Text("half"), Act::Damaged("wrong"), Act::Stop("end_turn")]);
+    let bedrock = FakeBedrock::start([damaged, says(&["Fine."])]).await;
+    let state = state(&bedrock);
+    let ask = async |message| {
+        text(post(&state, "/chat/stream/", &json!({"session_id": "a", "message": message})).await).await
+    };
+    let events = ask("First").await;
+    assert!(events.contains("half") && !events.contains("wrong"), "{events}");
+    assert!(events.contains(r#"{"error":{"message":"#) && events.ends_with("data: [DONE]\n\n"), "{events}");
+    assert!(ask("Second").await.contains("Fine."));
+    assert_eq!(bedrock.calls()[1].body["messages"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
 async fn an_answer_that_breaks_off_is_an_error_on_the_plain_endpoint_too() {
     let bedrock = FakeBedrock::start([Script::Stream(vec![Act::Text("half")])]).await;
     let response = post(&state(&bedrock), "/chat/", &json!({"session_id": "a", "message": "Hi"})).await;

@@ -34,6 +34,11 @@ pub(crate) enum Script {
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Act {
     Text(&'static str),
+    /// The same, a byte at a time.
+    Crumbs(&'static str),
+    Byte(u8),
+    /// A text whose checksum is wrong.
+    Damaged(&'static str),
     Stop(&'static str),
     Usage,
     Exception(&'static str, &'static str),
@@ -146,14 +151,26 @@ impl Performance {
             self.over = true;
             return None;
         };
-        if let Act::Pause = act {
-            self.cut.notified().await;
-            return Box::pin(self.next()).await;
+        match act {
+            Act::Pause => {
+                self.cut.notified().await;
+                return Box::pin(self.next()).await;
+            }
+            Act::Crumbs(text) => {
+                let bytes = spoken(text);
+                bytes.iter().rev().for_each(|byte| self.acts.push_front(Act::Byte(*byte)));
+                return Box::pin(self.next()).await;
+            }
+            _ => {}
         }
         Some(match act {
-            Act::Pause => unreachable!("it has gone on"),
-            Act::Text(text) => {
-                Ok(event("contentBlockDelta", &json!({"contentBlockIndex": 0, "delta": {"text": text}})))
+            Act::Pause | Act::Crumbs(_) => unreachable!("others came in their place"),
+            Act::Text(text) => Ok(spoken(text)),
+            Act::Byte(byte) => Ok(Bytes::copy_from_slice(&[byte])),
+            Act::Damaged(text) => {
+                let mut bytes = spoken(text).to_vec();
+                *bytes.last_mut().unwrap() ^= 1;
+                Ok(bytes.into())
             }
             Act::Stop(reason) => Ok(event("messageStop", &json!({"stopReason": reason}))),
             Act::Usage => Ok(event(
@@ -180,6 +197,10 @@ impl Drop for Performance {
             let _ = self.departed.send(());
         }
     }
+}
+
+fn spoken(text: &str) -> Bytes {
+    event("contentBlockDelta", &json!({"contentBlockIndex": 0, "delta": {"text": text}}))
 }
 
 fn event(kind: &'static str, payload: &Value) -> Bytes {
