@@ -90,10 +90,11 @@ proptest! {
         names in prop::collection::btree_set("[A-Za-z][A-Za-z0-9-]{0,12}", 1..20),
         timeout in 1..100_000u32, attempts in 1..9u32, script in "[a-z ./-]{1,30}",
     ) {
-        let steps: String = names.iter().map(|name| format!(
-            "      - name: '{name}'\n        action: ExecuteBash\n        timeoutSeconds: {timeout}\n        maxAttempts: {attempts}\n        \
-             inputs:\n          commands:\n            - \"{script}\"\n"
-        )).collect();
+        let step = |name: &String| format!(
+            "      - name: '{name}'\n        action: ExecuteBash\n        timeoutSeconds: {timeout}\n        \
+             maxAttempts: {attempts}\n        inputs:\n          commands:\n            - \"{script}\"\n"
+        );
+        let steps = names.iter().map(step).collect::<Vec<_>>().concat();
         let text = format!("name: Sound\nschemaVersion: 1.0\nphases:\n  - name: build\n    steps:\n{steps}");
         prop_assert_eq!(check_language(&text, "sound.yaml"), []);
     }
