@@ -31,7 +31,7 @@ pub(super) fn check(phases: &[PhaseDraft<'_>], variables: &BTreeSet<&str>, defec
 }
 
 /// Every reference below a value, with its place.
-pub(crate) fn each(node: &Node, tell: &mut impl FnMut(Span, &Reference)) {
+pub(crate) fn each(node: &Node<'_>, tell: &mut impl FnMut(Span, &Reference)) {
     match &node.value {
         Value::Scalar(scalar) if scalar.text.contains("{{") => {
             for (range, reference) in Template::parse(&scalar.text).placed_references() {
