@@ -50,7 +50,8 @@ impl FromStr for SessionStore {
 
 fn table(place: &str) -> Option<Table> {
     let (region, name) = place.split_once('/')?;
-    let is_region = region.split('-').count() >= 3 && region.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    let is_region =
+        region.split('-').count() >= 3 && region.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
     let is_name = (3..=255).contains(&name.len())
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte));
     (is_region && is_name).then(|| Table { name: name.to_owned(), region: region.to_owned(), endpoint: None })
@@ -177,7 +178,17 @@ mod tests {
         assert_eq!("sqlite:///srv/s.db".parse(), Ok(SessionStore::Sqlite("/srv/s.db".into())));
         let table = Table { name: "veris".to_owned(), region: "ap-southeast-2".to_owned(), endpoint: None };
         assert_eq!("dynamodb://ap-southeast-2/veris".parse(), Ok(SessionStore::DynamoDb(table)));
-        for wrong in ["", "dynamodb://veris", "dynamodb://ap-southeast-2/a b", "sqlite", "sqlite://", "sqlite:///", "sqlite://relative.db", "memory://", "postgres:///x"] {
+        for wrong in [
+            "",
+            "dynamodb://veris",
+            "dynamodb://ap-southeast-2/a b",
+            "sqlite",
+            "sqlite://",
+            "sqlite:///",
+            "sqlite://relative.db",
+            "memory://",
+            "postgres:///x",
+        ] {
             assert_eq!(wrong.parse::<SessionStore>(), Err(()), "{wrong}");
         }
     }

@@ -21,7 +21,12 @@ impl Moto {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/moto_dynamodb.py");
         let mut command = Command::new(python);
         // Its own requests must not go through a proxy of the developer's.
-        command.arg(script).env("NO_PROXY", "127.0.0.1").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        command
+            .arg(script)
+            .env("NO_PROXY", "127.0.0.1")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null());
         let mut child = command.spawn().unwrap();
         let mut port = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut port).unwrap();
