@@ -15,6 +15,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Region};
 use aws_sdk_dynamodb::error::{BuildError, DisplayErrorContext, SdkError};
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{
     AttributeValue, DeleteRequest, Put, ReturnValue, TransactWriteItem, Update, WriteRequest,
 };
@@ -88,8 +89,7 @@ impl DynamoDb {
         ];
         let sent = self.client.transact_write_items().set_transact_items(Some(writes.into())).send().await;
         sent.map(drop).map_err(|error| {
-            let overtaken = error.as_service_error().is_some_and(|error| error.is_transaction_canceled_exception());
-            if overtaken { StoreError::Overtaken } else { self.failed(error) }
+            if error.as_service_error().is_some_and(is_overtaken) { StoreError::Overtaken } else { self.failed(error) }
         })
     }
 
@@ -139,7 +139,7 @@ impl DynamoDb {
                 .condition_expression("#count = :before")
                 .expression_attribute_values(":before", count(exchange.number - 1))
         };
-        update.build().map_err(incomplete)
+        update.build().map_err(StoreError::Request)
     }
 
     fn put(&self, key: &SessionKey, exchange: Exchange) -> Result<Put, StoreError> {
@@ -155,7 +155,7 @@ impl DynamoDb {
             item.insert("prompt_tokens".to_owned(), count(usage.prompt));
             item.insert("answer_tokens".to_owned(), count(usage.answer));
         }
-        Put::builder().table_name(&self.table.name).set_item(Some(item)).build().map_err(incomplete)
+        Put::builder().table_name(&self.table.name).set_item(Some(item)).build().map_err(StoreError::Request)
     }
 
     async fn delete(&self, key: &SessionKey, numbers: &[u32]) -> Result<(), StoreError> {
@@ -163,7 +163,8 @@ impl DynamoDb {
             let request = DeleteRequest::builder().set_key(Some(place(key, *number))).build()?;
             Ok(WriteRequest::builder().delete_request(request).build())
         };
-        let requests = numbers.iter().map(delete).collect::<Result<Vec<_>, BuildError>>().map_err(incomplete)?;
+        let requests =
+            numbers.iter().map(delete).collect::<Result<Vec<_>, BuildError>>().map_err(StoreError::Request)?;
         let sent = self.client.batch_write_item().request_items(&self.table.name, requests).send().await;
         sent.map(drop).map_err(|error| self.failed(error))
     }
@@ -220,6 +221,8 @@ fn number(item: &Item, name: &'static str) -> Result<u32, StoreError> {
     value.and_then(|digits| digits.parse().ok()).ok_or(StoreError::Foreign { attribute: name })
 }
 
-fn incomplete(error: BuildError) -> StoreError {
-    StoreError::Request(error.to_string())
+/// Transactions are also cancelled for other reasons, such as throttling.
+fn is_overtaken(error: &TransactWriteItemsError) -> bool {
+    let TransactWriteItemsError::TransactionCanceledException(cancelled) = error else { return false };
+    cancelled.cancellation_reasons().iter().any(|reason| reason.code() == Some("ConditionalCheckFailed"))
 }

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use aws_sdk_dynamodb::error::BuildError;
+
 use super::dynamodb::DynamoDb;
 use super::sqlite::Sqlite;
 use super::{Exchange, History, SessionKey};
@@ -99,8 +101,8 @@ pub enum StoreError {
         detail: String,
     },
     /// A call could not be put together.
-    #[error("a request to the session store is incomplete: {0}")]
-    Request(String),
+    #[error("a request to the session store is incomplete")]
+    Request(#[source] BuildError),
     /// Somebody else has written into the table.
     #[error("the session store holds an item without the attribute `{attribute}`, which this server has not written")]
     Foreign {

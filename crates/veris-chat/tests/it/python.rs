@@ -3,17 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// A Python that can import `module` of `package`; nothing, with the reason printed, where it cannot be installed and
-/// `VERIS_REQUIRE_PYTHON` is not set.
-pub(crate) fn with(package: &str, module: &str) -> Option<PathBuf> {
-    match installed(package, module) {
-        Ok(python) => Some(python),
-        Err(reason) if std::env::var_os("VERIS_REQUIRE_PYTHON").is_none() => {
-            eprintln!("skipped: the package `{package}` cannot be installed: {reason}");
-            None
-        }
-        Err(reason) => panic!("the package `{package}` cannot be installed: {reason}"),
-    }
+/// A Python that can import `module` of `package`; or why there is none, where `VERIS_REQUIRE_PYTHON` is not set.
+pub(crate) fn with(package: &str, module: &str) -> Result<PathBuf, String> {
+    let python = installed(package, module).map_err(|reason| format!("`{package}` cannot be installed: {reason}"));
+    if std::env::var_os("VERIS_REQUIRE_PYTHON").is_some() { Ok(python.unwrap()) } else { python }
 }
 
 fn installed(package: &str, module: &str) -> Result<PathBuf, String> {

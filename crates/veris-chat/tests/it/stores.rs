@@ -16,7 +16,7 @@ struct Moto {
 }
 
 impl Moto {
-    fn start() -> Option<Self> {
+    fn start() -> Result<Self, String> {
         let python = python::with("moto[server]", "moto.server")?;
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/moto_dynamodb.py");
         let mut command = Command::new(python);
@@ -30,7 +30,7 @@ impl Moto {
         let mut child = command.spawn().unwrap();
         let mut port = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut port).unwrap();
-        Some(Self { child, port: port.trim().parse().expect("the emulator says its port") })
+        Ok(Self { child, port: port.trim().parse().expect("the emulator says its port") })
     }
 
     fn environment(&self) -> String {
@@ -85,13 +85,19 @@ async fn a_conversation_in_a_file_survives_a_kill_and_ends_when_it_is_deleted() 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_conversation_in_dynamodb_survives_a_kill_and_ends_when_it_is_deleted() {
-    let Some(moto) = tokio::task::spawn_blocking(Moto::start).await.unwrap() else { return };
+    let moto = match tokio::task::spawn_blocking(Moto::start).await.unwrap() {
+        Ok(moto) => moto,
+        Err(reason) => return eprintln!("skipped: {reason}"),
+    };
     assert_eq!(story(&moto.environment()).await, HEARD);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_machines_that_answer_in_one_session_the_later_one_is_told() {
-    let Some(moto) = tokio::task::spawn_blocking(Moto::start).await.unwrap() else { return };
+    let moto = match tokio::task::spawn_blocking(Moto::start).await.unwrap() {
+        Ok(moto) => moto,
+        Err(reason) => return eprintln!("skipped: {reason}"),
+    };
     let slow = Script::Stream(vec![Act::Text("Slow"), Act::Pause, Act::Text("ly."), Act::Stop("end_turn"), Act::Usage]);
     let (one, two) = (FakeBedrock::start([slow]).await, FakeBedrock::start([says(&["Fast."]), says(&["Yes."])]).await);
     let metadata = metadata_service(true).await;
