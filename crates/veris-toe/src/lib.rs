@@ -32,3 +32,4 @@ pub mod report;
 pub mod request;
 mod s3;
 mod suggest;
+mod yaml;

@@ -19,10 +19,11 @@ fn validate_answers_without_running() {
     sandbox.write("wrong.yaml", &document("- {name: Do, action: ExecuteBsh, inputs: {commands: [ls]}}"));
     let ran = sandbox.veris_toe(&["validate", "--documents", "fine.yaml"]).succeeded();
     assert_eq!((ran.stdout.as_str(), ran.stderr.as_str()), ("fine.yaml: valid\n", ""));
-    assert_snapshot!(refused(sandbox.veris_toe(&["validate", "--documents", "wrong.yaml"])), @r"
-    error: wrong.yaml:5:28: phase `build`, step `Do`: there is no action `ExecuteBsh`
-
-    hint: did you mean `ExecuteBash`?
+    assert_snapshot!(refused(sandbox.veris_toe(&["validate", "--documents", "wrong.yaml"])), @"
+    wrong.yaml:5:28: error: phase `build`, step `Do`: there is no action `ExecuteBsh`
+      |       - {name: Do, action: ExecuteBsh, inputs: {commands: [ls]}}
+      |                            ^^^^^^^^^^
+      = did you mean `ExecuteBash`?
     ");
     assert_eq!(std::fs::read_dir(sandbox.path(".")).unwrap().count(), 2);
 }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "what cannot be unwrapped fails the test, with its place")]
 
 mod certificates;
+mod check;
 mod command_line;
 mod conditions;
 mod corpus;

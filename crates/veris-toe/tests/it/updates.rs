@@ -118,5 +118,5 @@ fn a_manager_that_fails_fails_the_step() {
     assert_snapshot!(ran.failure(), @"document document.yaml: phase `build`: step `Update` (UpdateOS): there is no dnf, yum or apt-get on the PATH");
     let ran = update(&machine(&[("dnf", 0)]), "{include: [--setopt=x]}");
     assert_eq!(ran.code, 2);
-    assert_snapshot!(ran.stderr, @"error: document.yaml:5:50: phase `build`, step `Update`: the inputs do not fit `UpdateOS`: `--setopt=x` is no package; write its name, in which `*` stands for any text");
+    assert_snapshot!(ran.stderr, @"error: document.yaml:5:61: phase `build`, step `Update`: the inputs do not fit `UpdateOS`: `--setopt=x` is no package; write its name, in which `*` stands for any text");
 }
