@@ -89,6 +89,11 @@ impl ApiError {
 
     /// The cause goes to the log: it names paths.
     pub(crate) fn session_store(error: &StoreError) -> Self {
+        if let StoreError::Overtaken = error {
+            let message = "the session was continued or deleted elsewhere while this answer was written, so it was not \
+                           kept: send the message again";
+            return Self::invalid_request(StatusCode::CONFLICT, "session_overtaken", message);
+        }
         tracing::error!("{error}: {}", error.source().map(ToString::to_string).unwrap_or_default());
         let message = "the conversation cannot be read or kept at the moment: the log of the server says why";
         Self::server(StatusCode::SERVICE_UNAVAILABLE, "session_store_unavailable", message)

@@ -21,7 +21,7 @@ use crate::observe::observe;
 use crate::readiness::Readiness;
 use crate::release::Release;
 use crate::routes;
-use crate::sessions::{SessionStore, Sessions, StoreError};
+use crate::sessions::{SessionStore, Sessions, StoreError, Table};
 use crate::settings::{OnDisconnect, SessionSettings, Settings};
 use crate::shutdown::Shutdown;
 
@@ -83,6 +83,10 @@ fn open_sessions(settings: &SessionSettings) -> Result<Sessions, StoreError> {
         }
         (Ok(_), SessionStore::Sqlite(path)) => {
             tracing::info!(session.store = %path.display(), "conversations are kept in {}", path.display());
+        }
+        (Ok(_), SessionStore::DynamoDb(table)) => {
+            let Table { name, region, .. } = table;
+            tracing::info!(session.store = name, "conversations are kept in table {name} of DynamoDB in {region}");
         }
         (Err(_), _) => {}
     }

@@ -37,5 +37,5 @@ pub use config_file::ConfigFileError;
 pub use model_rule::warnings as model_rule_warnings;
 pub use release::{Release, ReleaseError};
 pub use server::serve;
-pub use sessions::{SessionStore, StoreError};
+pub use sessions::{SessionStore, StoreError, Table};
 pub use settings::{AccessSettings, ModelSettings, OnDisconnect, SessionSettings, Settings, SettingsError, Timeouts};

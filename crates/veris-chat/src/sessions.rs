@@ -1,5 +1,6 @@
 //! Conversations: one turn at a time in each, and nothing kept of a turn that did not come to an end.
 
+mod dynamodb;
 mod history;
 mod sqlite;
 mod store;
@@ -13,7 +14,7 @@ use std::time::Duration;
 use tokio::sync::OwnedMutexGuard;
 
 pub(crate) use history::{Exchange, History, Tokens, estimate};
-pub use store::{SessionStore, StoreError};
+pub use store::{SessionStore, StoreError, Table};
 
 use store::Store;
 

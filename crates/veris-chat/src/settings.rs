@@ -14,6 +14,7 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::str::FromStr;
 
+use axum::http::Uri;
 use serde::Deserialize;
 
 pub use access::AccessSettings;
@@ -126,6 +127,17 @@ fn read_env_file(path: &Path) -> Result<Vec<(String, String)>, SettingsError> {
         Ok(text) => env_file::parse(&text).map_err(|source| SettingsError::EnvFile { path: path.to_owned(), source }),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
         Err(error) => Err(SettingsError::ReadEnvFile(error)),
+    }
+}
+
+fn endpoint(variable: Option<&Variable>) -> Result<Option<Uri>, SettingsError> {
+    const EXPECTED: &str = "a URL that begins with http:// or https://";
+    let uri: Option<Uri> = parsed(variable, EXPECTED)?;
+    match (uri, variable) {
+        (Some(uri), Some(variable)) if !matches!(uri.scheme_str(), Some("http" | "https")) || uri.host().is_none() => {
+            Err(SettingsError::value(variable, EXPECTED))
+        }
+        (uri, _) => Ok(uri),
     }
 }
 

@@ -50,11 +50,16 @@ impl Exchange {
 impl From<Vec<Exchange>> for History {
     fn from(exchanges: Vec<Exchange>) -> Self {
         let newest = exchanges.last().map_or(0, |exchange| exchange.number);
-        Self { exchanges: exchanges.into(), newest }
+        Self::after(newest, exchanges)
     }
 }
 
 impl History {
+    /// What is left of a session whose newest exchange has this number.
+    pub(super) fn after(newest: u32, exchanges: Vec<Exchange>) -> Self {
+        Self { exchanges: exchanges.into(), newest }
+    }
+
     pub(crate) fn exchanges(&self) -> impl Iterator<Item = &Exchange> {
         self.exchanges.iter()
     }

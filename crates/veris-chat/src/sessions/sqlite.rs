@@ -12,7 +12,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use rusqlite::{Connection, Row, params};
 
-use super::store::{Cause, StoreError};
+use super::store::{Cause, KEPT, StoreError};
 use super::{Exchange, History, SessionKey, Tokens};
 
 /// Version of the tables, kept in the file's `user_version`.
@@ -36,8 +36,6 @@ const TABLES: &str = "
     ) STRICT, WITHOUT ROWID;
     PRAGMA user_version = 1;
 ";
-/// A session that was not used for so long is forgotten.
-const KEPT: Duration = Duration::from_hours(90 * 24);
 /// In memory, the sessions that were not used for longest are forgotten beyond this many.
 const MAX_SESSIONS_IN_MEMORY: u32 = 2_000;
 

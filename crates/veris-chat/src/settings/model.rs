@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use axum::http::Uri;
 
-use super::{SettingsError, parsed};
+use super::{SettingsError, endpoint};
 use crate::config_file::{ConfigFile, TimeoutsInSeconds};
-use crate::variables::{self, Variable, Variables};
+use crate::variables::{self, Variables};
 
 const DEFAULT_MODEL_ID: &str = "us.anthropic.claude-opus-4-5-20251101-v1:0";
 const DEFAULT_REGION: &str = "us-east-1";
@@ -87,15 +87,4 @@ impl From<&TimeoutsInSeconds> for Timeouts {
 /// Other models refuse a conversation that is marked for keeping.
 fn keeps_prompts(model_id: &str) -> bool {
     model_id.contains("anthropic.claude") || model_id.contains("amazon.nova")
-}
-
-fn endpoint(variable: Option<&Variable>) -> Result<Option<Uri>, SettingsError> {
-    const EXPECTED: &str = "a URL that begins with http:// or https://";
-    let uri: Option<Uri> = parsed(variable, EXPECTED)?;
-    match (uri, variable) {
-        (Some(uri), Some(variable)) if !matches!(uri.scheme_str(), Some("http" | "https")) || uri.host().is_none() => {
-            Err(SettingsError::value(variable, EXPECTED))
-        }
-        (uri, _) => Ok(uri),
-    }
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{SettingsError, parsed};
+use super::{SettingsError, endpoint, parsed};
 use crate::config_file::ConfigFile;
 use crate::sessions::SessionStore;
 use crate::variables::{self, Variables};
@@ -23,7 +23,8 @@ impl SessionSettings {
         variables: &Variables,
         state_directory: Option<&str>,
     ) -> Result<Self, SettingsError> {
-        const EXPECTED: &str = "`memory` or a file such as `sqlite:///var/lib/veris-chat/sessions.db`";
+        const EXPECTED: &str = "`memory`, a file such as `sqlite:///var/lib/veris-chat/sessions.db`, or a table such as \
+                                `dynamodb://ap-southeast-2/veris-sessions`";
         let named = match (parsed(variables.get(variables::SESSION_STORE), EXPECTED)?, &config.session_store) {
             (None, Some(text)) => {
                 let store = text.parse().map_err(|()| SettingsError::configured("session_store", EXPECTED, text))?;
@@ -36,6 +37,10 @@ impl SessionSettings {
             Some(directory) => SessionStore::Sqlite(Path::new(directory).join("sessions.db")),
             None => SessionStore::Memory,
         };
-        Ok(Self { store: named.unwrap_or_else(default), required })
+        let mut store = named.unwrap_or_else(default);
+        if let SessionStore::DynamoDb(table) = &mut store {
+            table.endpoint = endpoint(variables.get(variables::DYNAMODB_ENDPOINT))?.map(|uri| uri.to_string());
+        }
+        Ok(Self { store, required })
     }
 }

@@ -1,7 +1,6 @@
 //! OpenAI's contract: its wire format, and its own Python client.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
@@ -9,6 +8,7 @@ use tokio::net::TcpListener;
 use veris_chat::serve;
 
 use crate::fake_bedrock::{Act, FakeBedrock, Script, says};
+use crate::python;
 use crate::server::{get, json, post, readable, state, steady, text};
 
 fn conversation(stream: bool) -> Value {
@@ -54,34 +54,11 @@ async fn the_model_is_listed_under_its_name_and_under_one_that_stays() {
     insta::assert_snapshot!(error, @r#"{"error":{"message":"there is no such model here: send `model` as `veris-chat` or `us.anthropic.claude-opus-4-5-20251101-v1:0`","type":"invalid_request_error","code":"model_not_found"}}"#);
 }
 
-/// The folder of a Python with the `openai` package: made once, or the reason why it cannot be.
-fn openai_client() -> Result<PathBuf, String> {
-    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("openai");
-    let python = directory.join("bin/python");
-    let imports =
-        |python: &Path| Command::new(python).args(["-c", "import openai"]).output().is_ok_and(|o| o.status.success());
-    if imports(&python) {
-        return Ok(python);
-    }
-    let run = |command: &mut Command| match command.output() {
-        Ok(output) if output.status.success() => Ok(()),
-        Ok(output) => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
-        Err(error) => Err(error.to_string()),
-    };
-    run(Command::new("python3").args(["-m", "venv"]).arg(&directory))?;
-    run(Command::new(&python).args(["-m", "pip", "install", "--quiet", "openai"]))?;
-    Ok(python)
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn the_official_python_client_is_answered() {
-    let python = match tokio::task::spawn_blocking(openai_client).await.unwrap() {
+    let python = match tokio::task::spawn_blocking(|| python::with("openai", "openai")).await.unwrap() {
         Ok(python) => python,
-        Err(reason) if std::env::var_os("VERIS_REQUIRE_OPENAI").is_none() => {
-            eprintln!("skipped: the package `openai` cannot be installed: {reason}");
-            return;
-        }
-        Err(reason) => panic!("the package `openai` cannot be installed: {reason}"),
+        Err(reason) => return eprintln!("skipped: {reason}"),
     };
     let throttled = Script::Refuse { status: 429, code: "ThrottlingException", message: "Too many tokens" };
     let broken = Script::Stream(vec![Act::Text("half"), Act::Exception("modelStreamErrorException", "broken")]);

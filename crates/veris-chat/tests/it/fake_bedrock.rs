@@ -97,6 +97,11 @@ impl FakeBedrock {
         self.cut.notify_one();
     }
 
+    /// Does the same from another thread.
+    pub(crate) fn go_on_later(&self) -> Arc<Notify> {
+        Arc::clone(&self.cut)
+    }
+
     /// Whether a caller has left in the middle of an answer.
     pub(crate) fn was_left(&mut self) -> bool {
         self.departures.try_recv().is_ok()

@@ -12,6 +12,8 @@ mod leaving;
 mod operation;
 mod page;
 mod program;
+mod python;
 mod server;
 mod sessions;
 mod settings;
+mod stores;

@@ -69,10 +69,21 @@ impl Program {
     /// Sends a message; the answer can be read from the connection.
     pub(crate) fn send(&self, message: &str) -> TcpStream {
         let body = json!({"session_id": "a", "message": message}).to_string();
+        self.request("POST /chat/stream/", &body)
+    }
+
+    /// Deletes the session in which messages are sent; the answer.
+    pub(crate) fn forget(&self) -> String {
+        let mut answer = String::new();
+        self.request("DELETE /chat/sessions/a", "").read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    fn request(&self, line: &str, body: &str) -> TcpStream {
         let mut connection = TcpStream::connect(self.address).unwrap();
         write!(
             connection,
-            "POST /chat/stream/ HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+            "{line} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
             body.len()
         )
         .unwrap();

@@ -115,6 +115,7 @@ fn mistakes_are_named_with_their_place() {
         env("AWS_ENDPOINT_URL_BEDROCK_RUNTIME=169.254.170.2\n"),
         env("SESSION_STORE=redis://cache\n"),
         config("session_store: sessions.db\n"),
+        env("AWS_ENDPOINT_URL_DYNAMODB=localhost\nSESSION_STORE=dynamodb://ap-southeast-2/veris-sessions\n"),
         env("ON_DISCONNECT=never\n"),
         env("API_KEYS=a-key-that-was-not-hashed\n"),
         config("api_keys: [a-key-that-was-not-hashed]\n"),
