@@ -62,7 +62,7 @@ enum Content<'a> {
     Mapping {
         entries: Vec<Entry<'a>>,
         /// Of all entries, once they are too many to look through.
-        names: HashSet<Cow<'a, str>>,
+        names: HashSet<String>,
         key: Option<(Cow<'a, str>, Location, Location)>,
     },
 }
@@ -136,7 +136,7 @@ impl<'a> Builder<'a> {
             }
             Some(Content::Mapping { entries, names, key }) => {
                 if let Some((key, start, end)) = key.take() {
-                    if key == "<<" || is_new(&key, &entries, names) {
+                    if key == "<<" || is_new(&key, entries, names) {
                         entries.push(Entry { key, start, end, value: node });
                     } else {
                         self.faults.push((start, format!("the key `{key}` is given twice")));
@@ -219,15 +219,15 @@ impl<'a> Node<'a> {
 }
 
 /// Maps are small, so that a look through their keys is cheaper than a set; those that are not get one.
-fn is_new<'a>(key: &Cow<'a, str>, entries: &[Entry<'a>], names: &mut HashSet<Cow<'a, str>>) -> bool {
+fn is_new(key: &str, entries: &[Entry<'_>], names: &mut HashSet<String>) -> bool {
     const SMALL: usize = 16;
     if entries.len() < SMALL {
-        return entries.iter().all(|entry| entry.key != *key);
+        return entries.iter().all(|entry| entry.key != key);
     }
     if names.is_empty() {
-        names.extend(entries.iter().map(|entry| entry.key.clone()));
+        names.extend(entries.iter().map(|entry| entry.key.to_string()));
     }
-    names.insert(key.clone())
+    names.insert(key.to_owned())
 }
 
 fn location(marker: Marker) -> Location {
