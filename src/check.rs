@@ -49,14 +49,13 @@ pub enum Scope {
 /// Runs the check on a thread of its own, and shows a stage once it has taken a while.
 pub async fn watched(scope: Scope, printer: &Printer) -> Result<Report> {
     let mut check = task::spawn_blocking(move || run(&scope));
-    let joined = match tokio::time::timeout(PATIENCE, &mut check).await {
-        Ok(joined) => joined,
-        Err(_) => {
-            let stage = printer.stage("check");
-            let joined = check.await;
-            stage.done("");
-            joined
-        }
+    let joined = if let Ok(joined) = tokio::time::timeout(PATIENCE, &mut check).await {
+        joined
+    } else {
+        let stage = printer.stage("check");
+        let joined = check.await;
+        stage.done("");
+        joined
     };
     joined.map_err(|error| internal("the check broke off").source(error))?.map_err(Into::into)
 }
@@ -64,17 +63,17 @@ pub async fn watched(scope: Scope, printer: &Printer) -> Result<Report> {
 /// Checks every file of the scope, on a thread where blocking is allowed. Only a scope that cannot be read is an error; what is wrong in the files is a finding.
 fn run(scope: &Scope) -> Result<Report, Failure> {
     let mut projects = Projects::of(scope);
-    let Files { files, mut skipped, mut notes } = collect::files(scope, &mut projects)?;
+    let Files { found, mut skipped, mut notes } = collect::files(scope, &mut projects)?;
     let mut findings = Findings::default();
     let mut systemd = Systemd::default();
     let mut checked = 0;
-    for path in &files {
+    for path in &found {
         let project = projects.around(path);
         let file = match project::File::read(path, project.root()) {
             Ok(file) => file,
             Err(finding) => {
                 checked += 1;
-                findings.add(finding);
+                findings.add(*finding);
                 continue;
             }
         };

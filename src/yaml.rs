@@ -224,7 +224,20 @@ mod tests {
             parse("# top\nmode: 0644\nlist:\n  - \"a b\"\n  - é: 1.10 # end\n  - {x: ~, y: 'null'}\nnone:\n").unwrap();
         let mut found = Vec::new();
         places(&node, &mut found);
-        insta::assert_snapshot!(found.join("\n"), @r#""#);
+        insta::assert_snapshot!(found.join("\n"), @r#"
+        2:1 mode:
+        2:7-11 "0644"
+        3:1 list:
+        4:5-10 "a b"
+        5:5 é:
+        5:8-12 "1.10"
+        6:6 x:
+        6:9-10 null
+        6:12 y:
+        6:15-21 "null"
+        7:1 none:
+        7:5 null
+        "#);
     }
 
     #[test]
@@ -245,7 +258,16 @@ mod tests {
             refused(&format!("a0: &a0 x\n{bomb}")),
             refused(&"[".repeat(100)),
         ]
-        .join("\n"), @"");
+        .join("\n"), @r#"
+        2:1 while parsing a flow sequence, expected ',' or ']'
+        2:3 mapping values are not allowed in this context
+        2:1 a second document begins here
+        1:1 a key is a text, not a list, a map or an alias
+        1:8 the alias names the value that it stands in
+        1:4 while parsing node, found unknown anchor
+        6:14 the file holds more than 10000 values, or its aliases multiply them
+        1:34 more than 32 values are nested in each other
+        "#);
     }
 
     #[test]

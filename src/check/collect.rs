@@ -12,22 +12,22 @@ use crate::error::{Failure, user};
 
 /// The files of a scope, each once and in order.
 pub(super) struct Files {
-    pub(super) files: BTreeSet<PathBuf>,
+    pub(super) found: BTreeSet<PathBuf>,
     /// How many were left out because of their names.
     pub(super) skipped: usize,
     pub(super) notes: Vec<String>,
 }
 
 pub(super) fn files(scope: &Scope, projects: &mut Projects) -> Result<Files, Failure> {
-    let mut files = Files { files: BTreeSet::new(), skipped: 0, notes: Vec::new() };
+    let mut files = Files { found: BTreeSet::new(), skipped: 0, notes: Vec::new() };
     match scope {
         Scope::Project { project, recipe } => {
-            files.files.extend(projects.around(project).baked());
+            files.found.extend(projects.around(project).baked());
             if recipe.is_none() {
                 for folder in ["recipes", "components", "units"] {
                     files.walk(&project.join(folder))?;
                 }
-                files.files.extend([project.join(".env")].into_iter().filter(|file| file.is_file()));
+                files.found.extend([project.join(".env")].into_iter().filter(|file| file.is_file()));
             }
         }
         Scope::Paths { paths, .. } => paths.iter().try_for_each(|path| files.named(path))?,
@@ -46,7 +46,7 @@ impl Files {
             return self.walk(path);
         }
         match path.try_exists() {
-            Ok(true) => drop(self.files.insert(path.to_owned())),
+            Ok(true) => drop(self.found.insert(path.to_owned())),
             Ok(false) => {
                 let hint = "name a file or a folder, or nothing for the whole project";
                 return Err(user(format!("there is no `{}` to check", path.display())).hint(hint));
@@ -69,7 +69,7 @@ impl Files {
                 continue;
             }
             if is_candidate(entry.path()) {
-                self.files.insert(entry.into_path());
+                self.found.insert(entry.into_path());
             } else {
                 self.skipped += 1;
             }

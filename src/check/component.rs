@@ -16,10 +16,10 @@ pub(super) fn check(file: &File, project: &Project) -> Vec<Finding> {
     if recipes.is_empty() {
         // Nobody bakes it yet: its own name and parameters are nobody's business either.
         let is_template = ["<{", "<%", "<#"].iter().any(|tag| file.text.contains(tag));
-        return match is_template {
-            true => rendered(file, &stand_ins(&Draft::default())),
-            false => documented(file, &file.text, &|line, column| Some((line, column))),
-        };
+        if is_template {
+            return rendered(file, &stand_ins(&Draft::default()));
+        }
+        return documented(file, &file.text, &|line, column| Some((line, column)));
     }
     recipes.into_iter().flat_map(|recipe| rendered(file, &stand_ins(&recipe.draft))).collect()
 }

@@ -49,13 +49,13 @@ pub(super) struct ReadRecipe {
 
 impl File {
     /// Reads a file. One that cannot be read is a finding.
-    pub(super) fn read(path: &Path, project: &Path) -> Result<Self, Finding> {
+    pub(super) fn read(path: &Path, project: &Path) -> Result<Self, Box<Finding>> {
         let here = std::env::current_dir().unwrap_or_default();
         let shown = path.strip_prefix(&here).or(path.strip_prefix(project)).unwrap_or(path);
         let shown = shown.strip_prefix(".").unwrap_or(shown).display().to_string();
         let bytes = fs_err::read(path).map_err(|error| {
-            Finding::error(&shown, "unreadable", None, format!("the file cannot be read: {}", error.kind()))
-                .cure("check that it exists and that you may read it")
+            let message = format!("the file cannot be read: {}", error.kind());
+            Box::new(Finding::error(&shown, "unreadable", None, message).cure("check that you may read it"))
         })?;
         match String::from_utf8(bytes) {
             Ok(text) => {
@@ -67,8 +67,8 @@ impl File {
                 let (line, column) =
                     (good.lines().count().max(1), good.lines().last().map_or(1, |line| line.chars().count() + 1));
                 let span = Span { line, column, end: None };
-                Err(Finding::error(&shown, "unreadable", Some(span), "the file is not UTF-8 text from here on")
-                    .cure("save it as UTF-8"))
+                let message = "the file is not UTF-8 text from here on";
+                Err(Box::new(Finding::error(&shown, "unreadable", Some(span), message).cure("save it as UTF-8")))
             }
         }
     }

@@ -197,6 +197,13 @@ mod tests {
     #[test]
     fn programs_of_the_image_are_stood_in_for_and_nothing_else_changes() {
         let unit = "[Service]\nExecStart=-@/opt/chat/chat chat --config \\\n  /etc/x\nExecStartPre = \"/bin/prepare\" a\nExecStop=\nUser=chat";
-        insta::assert_snapshot!(with_stand_in(unit, "/tmp/program"), @"");
+        insta::assert_snapshot!(with_stand_in(unit, "/tmp/program"), @r#"
+        [Service]
+        ExecStart=-@/tmp/program chat --config \
+          /etc/x
+        ExecStartPre = /tmp/program a
+        ExecStop=
+        User=chat
+        "#);
     }
 }

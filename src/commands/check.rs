@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-use crate::check::{self, Report, Scope, Text};
+use crate::check::{self, Scope, Text};
 use crate::cli::GlobalArgs;
 use crate::context;
 use crate::error::user;

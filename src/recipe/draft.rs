@@ -117,8 +117,8 @@ impl Draft {
                 format!("{} components are more than Image Builder's {MOST_COMPONENTS}", self.components.len());
             mistakes.add(("too-many-components", component.span), "components", problem, "merge some of the documents");
         }
-        once("units", &self.units, |path| path.file_name(), mistakes);
-        once("components", &self.components, |path| path.file_stem(), mistakes);
+        once("units", &self.units, Path::file_name, mistakes);
+        once("components", &self.components, Path::file_stem, mistakes);
         for component in &self.components {
             if let Some(problem) = component::name_problem(&component.value) {
                 mistakes.add(("component-name", component.span), "components", problem, component::NAME_CURE);
@@ -228,8 +228,7 @@ fn environment(name: Option<&DeclaredName>, map: &Map<'_>) -> Option<Environment
     let region = text::<Region>(map, "region");
     let instance_type = text::<InstanceType>(map, "instance_type");
     let instance_profile = map.optional("instance_profile").and_then(|field| field.text::<ProfileName>());
-    let security_groups =
-        map.optional("security_groups").map(|field| field.list(|field| field.text::<SecurityGroupId>()));
+    let security_groups = map.optional("security_groups").map(|field| field.list(security_group));
     let key_pair = map.optional("key_pair").and_then(|field| field.text::<KeyPairName>());
     let subnet = map.optional("subnet").and_then(|field| field.text::<SubnetId>());
     let address = text::<Address>(map, "address");
@@ -251,6 +250,10 @@ fn environment(name: Option<&DeclaredName>, map: &Map<'_>) -> Option<Environment
         build: build?,
         env: env.unwrap_or_default().into_iter().map(plain).collect(),
     })
+}
+
+fn security_group(field: &Field<'_>) -> Option<At<SecurityGroupId>> {
+    field.text()
 }
 
 fn build(map: &Map<'_>) -> Option<Build> {

@@ -41,7 +41,10 @@ pub fn check(text: &str, starts: Option<&str>) -> Vec<UnitMistake> {
             Some(_) => {}
         }
     }
-    mistakes.extend(starts.and_then(|install_path| other_program(&programs, install_path)));
+    // Without a program, what was not understood is likely to be where it stands.
+    if mistakes.is_empty() || !programs.is_empty() {
+        mistakes.extend(starts.and_then(|install_path| other_program(&programs, install_path)));
+    }
     mistakes
 }
 
@@ -128,6 +131,16 @@ mod tests {
             refused(&GOOD.replace("[Service]", "[Sevice]")),
             refused("Description=Chat\n[Service]\nExecStart /opt/chat/chat\n[Swap]\n"),
         ]
-        .join("\n"), @"");
+        .join("\n"), @r#"
+        [Service] has no ExecStart; start the program that the recipe installs: `ExecStart=/opt/chat/chat`
+
+        line 5: ExecStart runs `/usr/bin/chat`, but the recipe installs `/opt/chat/chat`; start the program that the recipe installs: `ExecStart=/opt/chat/chat`, or correct `artifact.install_path`
+
+        line 4: unknown section `[Sevice]`; did you mean `[Service]`?
+
+        line 1: `Description=Chat` stands before any section; put `[Unit]` above it
+        line 3: `ExecStart /opt/chat/chat` is neither a section nor `Key=value`; correct the line, or start it with `#`
+        line 4: unknown section `[Swap]`; use one of [Unit], [Install], [Service], [Timer], [Path], [Socket], [Mount]
+        "#);
     }
 }

@@ -138,7 +138,14 @@ last: true
 
     #[test]
     fn every_rendered_line_leads_back_to_its_template() {
-        insta::assert_snapshot!(origins(TEMPLATE), @"");
+        insta::assert_snapshot!(origins(TEMPLATE), @r#"
+        name: chat                                                   4:1 4:4 4:7
+        source: 's3://bucket/chat/artifacts/aa/chat' # to /var/tmp/chat 5:1 5:4 5:10
+        units:                                                       6:1 6:4 6:6
+          - chat.service in /var/tmp/chat: yes                       8:3 8:4 8:40
+        port: 8000                                                   10:18 10:21 10:24
+        last: true                                                   12:1 12:4 12:10
+        "#);
     }
 
     #[test]
@@ -151,9 +158,19 @@ last: true
                 checked.mistakes.iter().map(|it| format!("{:?} {} ({:.40})\n", place(it.span), it.problem, it.cure));
             mistakes.collect::<String>()
         };
-        insta::assert_snapshot!(found(&format!("{text}<% endif %>\n")), @"");
-        insta::assert_snapshot!(found(text), @"");
-        insta::assert_snapshot!(found("a: 1\nb: <{ service \n"), @"");
+        insta::assert_snapshot!(found(&format!("{text}<% endif %>\n")), @r#"
+        Some("1:7-Some(19)") `artifact.url` is not defined (did you mean `artifact.uri`?)
+        Some("2:7-Some(13)") `servce` is not defined (did you mean `service`?)
+        Some("2:20-Some(26)") `colour` is not defined (a template knows `service`, `artifact.{u)
+        Some("4:7-Some(15)") `unit.nam` is not defined (did you mean `unit.name`?)
+        Some("6:7-Some(11)") `prot` is not defined (did you mean `port`?)
+        "#);
+        insta::assert_snapshot!(found(text), @r#"
+        Some("6:12-Some(14)") syntax error: unexpected end of input, expected end of block (values are written `<{ value }>`, blocks)
+        "#);
+        insta::assert_snapshot!(found("a: 1\nb: <{ service \n"), @r#"
+        Some("2:7-Some(14)") syntax error: unexpected end of input, expected end of variable block (values are written `<{ value }>`, blocks)
+        "#);
     }
 
     proptest! {

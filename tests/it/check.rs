@@ -109,17 +109,35 @@ fn code_hosts_read_sarif() {
 fn a_component_is_checked_with_the_values_of_its_recipe() {
     let sandbox = mistaken();
     sandbox.project.write("components/10-base.yaml", BASE);
-    insta::assert_snapshot!(sandbox.run("check components/10-base.yaml"), @"");
+    insta::assert_snapshot!(sandbox.run("check components/10-base.yaml"), @r#"
+    exit code: 0
+    ----- stdout -----
+    1 file checked, nothing found
+    ----- stderr -----
+    "#);
 }
 
 #[test]
 fn what_is_none_of_ours_is_said_to_be_skipped() {
-    insta::assert_snapshot!(mistaken().run("check components/notes.txt"), @"");
+    insta::assert_snapshot!(mistaken().run("check components/notes.txt"), @r#"
+    exit code: 0
+    ----- stdout -----
+    0 files checked, nothing found (1 file of another kind skipped)
+    ----- stderr -----
+    note: `components/notes.txt` is no recipe, component, unit, .env or configuration, so it was skipped
+    "#);
 }
 
 #[test]
 fn a_path_that_does_not_exist_is_bad_usage() {
-    insta::assert_snapshot!(mistaken().run("check components/absent.yaml"), @"");
+    insta::assert_snapshot!(mistaken().run("check components/absent.yaml"), @r#"
+    exit code: 2
+    ----- stdout -----
+    ----- stderr -----
+    error: there is no `components/absent.yaml` to check
+
+    hint: name a file or a folder, or nothing for the whole project
+    "#);
 }
 
 #[test]
@@ -129,7 +147,21 @@ fn without_systemd_the_check_says_what_it_left_out() {
     let bash = ["/usr/bin/bash", "/bin/bash"].into_iter().find(|path| Path::new(path).exists()).unwrap();
     std::os::unix::fs::symlink(bash, bin.path().join("bash")).unwrap();
     let output = sandbox.veris("check units/chat.service").env("PATH", bin.path()).output().unwrap();
-    insta::assert_snapshot!(sandbox.shown(&output), @"");
+    insta::assert_snapshot!(sandbox.shown(&output), @r#"
+    exit code: 1
+    ----- stdout -----
+    error[other-program]: ExecStart runs `/usr/bin/chat`, but the recipe installs `/opt/chat/chat`
+     --> units/chat.service:4:1
+      |
+    4 | ExecStart=/usr/bin/chat
+      | ^^^^^^^^^^^^^^^^^^^^^^^
+      |
+      = hint: start the program that the recipe installs: `ExecStart=/opt/chat/chat`, or correct `artifact.install_path`
+
+    1 file checked: 1 error
+    ----- stderr -----
+    note: systemd-analyze is not on this machine, so only the form of the units was checked
+    "#);
 }
 
 #[test]
