@@ -1,6 +1,7 @@
-//! What the component language says about a document.
+//! What the component language says about a rendered document.
 
-use veris_toe::document::{Parameter, parse};
+use veris_toe::check::{Finding, Severity, check as check_document};
+use veris_toe::document::{self, Location, Parameter};
 
 use crate::yaml::Span;
 
@@ -13,13 +14,23 @@ pub(super) struct DocumentFinding {
     pub(super) cure: Option<String>,
 }
 
-/// Everything that is wrong, and the parameters that it declares if nothing is.
+/// Everything that is wrong, and the parameters that the document declares, as far as it can be read.
 pub(super) fn check(text: &str, label: &str) -> (Vec<DocumentFinding>, Vec<Parameter>) {
-    let error = match parse(text, label) {
-        Ok(document) => return (Vec::new(), document.parameters),
-        Err(error) => error,
-    };
-    let span = error.location.map(|it| Span { line: it.line, column: it.column, end: None });
-    let (cure, message) = (error.cure(), error.problem.to_string());
-    (vec![DocumentFinding { rule: "document".to_owned(), is_warning: false, span, message, cure }], Vec::new())
+    let found = check_document(text, label).into_iter().map(DocumentFinding::from).collect();
+    let parameters = document::parse(text, label).map(|document| document.parameters).unwrap_or_default();
+    (found, parameters)
+}
+
+impl From<Finding> for DocumentFinding {
+    fn from(found: Finding) -> Self {
+        let end = |start: Location| found.end.filter(|end| end.line == start.line && end.column > start.column);
+        let span = |at: Location| Span { line: at.line, column: at.column, end: end(at).map(|end| end.column) };
+        Self {
+            span: found.location.map(span),
+            rule: found.rule.to_string(),
+            is_warning: found.severity == Severity::Warning,
+            message: found.message,
+            cure: found.cure,
+        }
+    }
 }

@@ -63,6 +63,7 @@ async fn listen(settings: Settings) -> anyhow::Result<()> {
     let listener = TcpListener::bind(settings.listen).await.with_context(|| {
         format!("failed to listen on {}: stop what listens there, or set HOST and PORT", settings.listen)
     })?;
+    let state = AppState::new(settings.clone(), bedrock::client(&settings.model))?;
     let address = listener.local_addr().context("failed to learn the address of the socket")?;
     tracing::info!(
         server.address = %address,
@@ -74,14 +75,13 @@ async fn listen(settings: Settings) -> anyhow::Result<()> {
         "veris-chat {} listens on {address}",
         settings.release.version,
     );
-    let client = bedrock::client(&settings.model);
     let signal = async move {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
     };
-    serve(listener, AppState::new(settings, client), signal, DRAIN).await.context("failed to serve")
+    serve(listener, state, signal, DRAIN).await.context("failed to serve")
 }
 
 /// One JSON document a line on standard error. The levels are fixed: below them the SDK logs the text of messages.

@@ -21,7 +21,13 @@ use tokio::sync::{Notify, mpsc};
 #[derive(Debug, Clone)]
 pub(crate) enum Script {
     Stream(Vec<Act>),
-    Refuse { status: u16, code: &'static str, message: &'static str },
+    Refuse {
+        status: u16,
+        code: &'static str,
+        message: &'static str,
+    },
+    /// Does not even accept the call.
+    Hold,
 }
 
 /// One moment of a streamed answer.
@@ -35,6 +41,8 @@ pub(crate) enum Act {
     Silence,
     /// Cuts the connection once the test asks for it.
     Cut,
+    /// Goes on once the test asks for it.
+    Pause,
 }
 
 /// What a caller sent.
@@ -79,9 +87,14 @@ impl FakeBedrock {
         self.calls.lock().unwrap().clone()
     }
 
-    /// Lets an answer go on that has come to [`Act::Cut`].
-    pub(crate) fn cut(&self) {
+    /// Lets an answer go on that has come to [`Act::Cut`] or [`Act::Pause`].
+    pub(crate) fn go_on(&self) {
         self.cut.notify_one();
+    }
+
+    /// Whether a caller has left in the middle of an answer.
+    pub(crate) fn was_left(&mut self) -> bool {
+        self.departures.try_recv().is_ok()
     }
 
     /// Waits until a caller has left in the middle of an answer.
@@ -109,6 +122,7 @@ async fn converse_stream(State(stage): State<Stage>, request: Request) -> Respon
             json!({"message": message}).to_string(),
         )
             .into_response(),
+        Script::Hold => match std::future::pending::<Infallible>().await {},
         Script::Stream(acts) => {
             let performance = Performance { acts: acts.into(), cut: stage.cut, departed: stage.departed, over: false };
             let frames = futures_util::stream::unfold(performance, async |mut performance| {
@@ -132,7 +146,12 @@ impl Performance {
             self.over = true;
             return None;
         };
+        if let Act::Pause = act {
+            self.cut.notified().await;
+            return Box::pin(self.next()).await;
+        }
         Some(match act {
+            Act::Pause => unreachable!("it has gone on"),
             Act::Text(text) => {
                 Ok(event("contentBlockDelta", &json!({"contentBlockIndex": 0, "delta": {"text": text}})))
             }

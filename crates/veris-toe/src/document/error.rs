@@ -59,8 +59,6 @@ pub enum Problem {
     UnknownAction { name: String, nearest: Option<&'static str> },
     #[error("the action `{name}` runs on Windows only")]
     WindowsAction { name: &'static str },
-    #[error("the action `{name}` is not supported by this version")]
-    UnsupportedAction { name: &'static str },
     #[error("the inputs do not fit `{action}`: {message}")]
     Inputs { action: &'static str, message: String },
     #[error("`{{{{ {name} }}}}` names no parameter or constant of this document")]
@@ -91,7 +89,6 @@ impl Problem {
             Self::UnknownAction { nearest: Some(nearest), .. } => format!("did you mean `{nearest}`?"),
             Self::UnknownAction { nearest: None, .. } => "see the table of actions in the README of veris-toe".into(),
             Self::WindowsAction { .. } => "use `ExecuteBash` or `ExecuteBinary` on Linux".into(),
-            Self::UnsupportedAction { .. } => "do the same in the commands of an `ExecuteBash` step".into(),
             Self::FixedKey { key, .. } => format!("leave `{key}` out"),
             Self::UnknownVariable { nearest: Some(nearest), .. } => format!("did you mean `{{{{ {nearest} }}}}`?"),
             Self::UnknownVariable { name, nearest: None } => {

@@ -258,7 +258,6 @@ impl From<Unusable> for Problem {
         match unusable {
             Unusable::Unknown { name, nearest } => Self::UnknownAction { name, nearest },
             Unusable::Windows { name } => Self::WindowsAction { name },
-            Unusable::NotYet { name } => Self::UnsupportedAction { name },
         }
     }
 }

@@ -170,7 +170,7 @@ fn inputs_have_to_fit_the_action() {
     assert_snapshot!(refusal(&document(owner)), @r#"chat.yaml:5:51: phase `build`, step `Write`: the inputs do not fit `CreateFile`: entry 1: `rwx` are no permissions; write three or four octal digits, such as "0755""#);
     let checksum =
         "- {name: Get, action: WebDownload, inputs: [{source: 'http://h/f', destination: /x, checksum: abc}]}";
-    assert_snapshot!(refusal(&document(checksum)), @"chat.yaml:5:50: phase `build`, step `Get`: the inputs do not fit `WebDownload`: entry 1: `checksum` and `algorithm` belong together; give both or none");
+    assert_snapshot!(refusal(&document(checksum)), @"chat.yaml:5:50: phase `build`, step `Get`: the inputs do not fit `WebDownload`: entry 1: `checksum` is no MD5, SHA1, SHA256 or SHA512 checksum");
 }
 
 #[test]

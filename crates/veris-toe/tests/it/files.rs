@@ -57,12 +57,14 @@ fn files_are_copied_moved_listed_and_deleted() {
 - {name: Show, action: ExecuteBash, inputs: {commands: ['echo "{{ build.List.outputs.files }}"']}}
 - {name: Delete, action: DeleteFile, inputs: [{path: '*.log'}]}
 - {name: Again, action: DeleteFile, inputs: [{path: '*.log'}]}
+- {name: Gone, action: DeleteFile, inputs: [{path: a.log}]}
 "#,
     );
     assert_snapshot!(ran.failed().stderr, @r"
     [build] [Show] new/c.txt,new/d.txt
     [build] [Show] new/logs/a.log,new/logs/b.log
-    [build] [Again] failed: no file matches *.log
+    [build] [Again] no file matches *.log; there is nothing to delete
+    [build] [Gone] failed: cannot delete a.log: No such file or directory (os error 2)
     ");
     assert!(!sandbox.path("a.log").exists());
 }
@@ -84,13 +86,14 @@ fn folders_are_made_and_removed() {
         r"
 - {name: Make, action: CreateFolder, inputs: [{path: a/b, permissions: '0700'}, {path: a/b}]}
 - {name: Fill, action: CreateFile, inputs: [{path: a/b/c}]}
-- {name: Empty, action: CreateFolder, inputs: [{path: a/b, overwrite: true}]}
+- {name: Empty, action: CreateFolder, inputs: [{path: a/b}]}
 - {name: Remove, action: DeleteFolder, inputs: [{path: a/b}]}
 - {name: Refill, action: CreateFile, inputs: [{path: a/b/c}]}
 - {name: Force, action: DeleteFolder, inputs: [{path: a, force: true}]}
 ",
     );
-    ran.succeeded();
+    let ran = ran.succeeded();
+    assert_eq!(ran.stderr, "[build] [Empty] a/b exists and is emptied; `overwrite: false` would protect it\n");
     assert!(!sandbox.path("a").exists());
 }
 
@@ -104,9 +107,11 @@ fn what_a_folder_holds_is_not_lost_by_accident() {
         sandbox.veris_toe(&["run", "-d", path.to_str().unwrap()]).failed().failure()
     };
     let reason = |step: &str| failure(step).rsplit("): ").next().unwrap().to_owned();
-    assert_snapshot!(reason("- {name: Do, action: CreateFolder, inputs: [{path: full}]}"), @"full exists and is not empty; say `overwrite: true` to empty it");
+    assert_snapshot!(reason("- {name: Do, action: CreateFolder, inputs: [{path: full, overwrite: false}]}"), @"full exists and `overwrite` is false");
+    assert_snapshot!(reason("- {name: Do, action: CreateFolder, inputs: [{path: /proc}]}"), @"refusing to remove or replace /proc, which the system needs");
+    assert_snapshot!(reason("- {name: Do, action: CreateFolder, inputs: [{path: .}]}").replace(&fs::canonicalize(sandbox.path(".")).unwrap().display().to_string(), "[DIR]"), @"refusing to remove or replace [DIR], which holds the logs of this run");
     assert_snapshot!(reason("- {name: Do, action: DeleteFolder, inputs: [{path: full}]}"), @"cannot delete the folder full: Directory not empty (os error 39)");
-    assert_snapshot!(reason("- {name: Do, action: DeleteFolder, inputs: [{path: '/proc', force: true}]}"), @"refusing to remove /proc, which the system needs");
+    assert_snapshot!(reason("- {name: Do, action: DeleteFolder, inputs: [{path: '/proc', force: true}]}"), @"refusing to remove or replace /proc, which the system needs");
     assert_eq!(sandbox.read("full/file"), "precious");
 }
 
