@@ -1,6 +1,6 @@
 //! What the component language says about a rendered document.
 
-use veris_toe::check::{Finding, Severity, check as check_document};
+use veris_toe::check::{Finding, Rule, Severity, check as check_document};
 use veris_toe::document::{self, Location, Parameter};
 
 use crate::yaml::Span;
@@ -16,9 +16,15 @@ pub(super) struct DocumentFinding {
 
 /// Everything that is wrong, and the parameters that the document declares, as far as it can be read.
 pub(super) fn check(text: &str, label: &str) -> (Vec<DocumentFinding>, Vec<Parameter>) {
-    let found = check_document(text, label).into_iter().map(DocumentFinding::from).collect();
+    let found = check_document(text, label).into_iter().filter(|found| is_of_the_text(found.rule));
+    let found = found.map(DocumentFinding::from).collect();
     let parameters = document::parse(text, label).map(|document| document.parameters).unwrap_or_default();
     (found, parameters)
+}
+
+/// Secrets are looked for in the file that was written, of whatever kind it is, and a bake has no other way than inline.
+fn is_of_the_text(rule: Rule) -> bool {
+    !matches!(rule, Rule::Secret | Rule::TooLarge)
 }
 
 impl From<Finding> for DocumentFinding {

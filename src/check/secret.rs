@@ -39,7 +39,7 @@ impl Secret {
         let message =
             if self.is_sure { format!("{} stands here", self.what) } else { format!("this looks like {}", self.what) };
         let severity = if self.is_sure { Severity::Error } else { Severity::Warning };
-        Finding::error(shown, "pasted-secret", Some(self.span), message)
+        Finding::error(shown, "secret", Some(self.span), message)
             .cure("revoke it, remove it, and let the instance profile or the instance's `.env` provide it")
             .severity(severity)
     }
@@ -91,6 +91,11 @@ fn issued(line: &str, token: &str) -> Option<(&'static str, bool)> {
     if before.contains("secret") && token.len() == 40 && is_base64 {
         return Some(("an AWS secret access key", true));
     }
+    let (_, behind) = line.split_once(token)?;
+    let word = before.rsplit(char::is_whitespace).next().unwrap_or_default();
+    if behind.starts_with('@') && word.contains("://") {
+        return Some(("a password in a URL", true));
+    }
     let assigned = line[..line.find(token)?].trim_end_matches(['"', '\'', ' ']).ends_with(['=', ':']);
     let named = NAMES.iter().any(|name| before.ends_with(name));
     (assigned && named && !token.starts_with('/')).then_some(("a password or token", false))
@@ -111,6 +116,7 @@ mod tests {
         assert_eq!(found(&format!("a\nexport AWS_ACCESS_KEY_ID={key}\n")), ["2:26 the id of an AWS access key true"]);
         assert_eq!(found(&format!("aws_secret_access_key: '{long}'")), ["1:25 an AWS secret access key true"]);
         assert_eq!(found("Environment=DB_PASSWORD=correct-horse"), ["1:25 a password or token false"]);
+        assert_eq!(found("git clone https://me:correct-horse@git.example.org/x"), ["1:22 a password in a URL true"]);
         let pem = format!("x: |\n  -----BEGIN {}-----\n  MIIEabc\n  -----END {0}-----\ny: 1\n", "RSA PRIVATE KEY");
         assert_eq!(found(&pem).len(), 2);
         for innocent in [

@@ -15,11 +15,7 @@ type Place = (String, u64, String);
 
 #[test]
 fn every_defect_of_the_broken_files_is_found_at_its_line_and_nothing_else() {
-    for folder in ["tests/broken", "crates/veris-toe/tests/broken"]
-        .map(Path::new)
-        .into_iter()
-        .filter(|it| root().join(it).is_dir())
-    {
+    for folder in ["tests/broken", "crates/veris-toe/tests/broken"].map(Path::new) {
         let files = files_below(&root().join(folder));
         let expected: BTreeSet<Place> =
             files.iter().flat_map(|file| marked(file)).filter(|(_, _, rule)| can_find(rule)).collect();
