@@ -74,6 +74,7 @@ impl<'a> Known<'a> {
     fn problem(&self, reference: &Reference, at: (usize, usize)) -> Option<Problem> {
         match reference {
             Reference::Variable(name) => self.variable(name),
+            Reference::SsmName(of) if !of.starts_with("aws:ssm:") => self.variable(of),
             Reference::Chain(chain) => self.chained(chain, at),
             Reference::Context(key) if !CONTEXT_KEYS.contains(&key.as_str()) => {
                 let nearest = nearest(key, CONTEXT_KEYS);
