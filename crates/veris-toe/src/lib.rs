@@ -3,7 +3,29 @@
 //! A component document is YAML: phases made of steps, each step an action module with inputs. This crate reads one
 //! strictly ([`document::parse`]) and runs it in place, on the machine it runs on ([`execute::run`]).
 //!
+//! ```
+//! use veris_toe::{check, document};
+//!
+//! let text = "
+//! schemaVersion: 1.0
+//! phases:
+//!   - name: build
+//!     steps:
+//!       - name: Greet
+//!         action: ExecuteBsh
+//!         inputs: {commands: [echo hello]}
+//! ";
+//! let findings = check::check(text, "greet.yaml");
+//! assert_eq!(findings[0].location.map(|at| at.line), Some(7));
+//! assert_eq!(findings[0].cure.as_deref(), Some("did you mean `ExecuteBash`?"));
+//!
+//! let document = document::parse(&text.replace("Bsh", "Bash"), "greet.yaml")?;
+//! assert_eq!(document.phases[0].steps[0].name, "Greet");
+//! # Ok::<(), document::ParseError>(())
+//! ```
+//!
 //! - [`document`]: text to [`document::Document`]; whatever is wrong is found here, before anything runs
+//! - [`check`]: everything that is wrong with a document, at its line and with its cure
 //! - [`expression`]: `{{ … }}` in step inputs
 //! - [`condition`]: `if` and `Assert`
 //! - [`action`]: the action modules
