@@ -246,8 +246,8 @@ mod tests {
             let error = parse(text).unwrap_err();
             format!("{}:{} {error}", error.span.line, error.span.column)
         };
-        let bomb: String =
-            (0..9).map(|n| format!("a{}: &a{} [{}]\n", n + 1, n + 1, format!("*a{n},").repeat(9))).collect();
+        let level = |n| format!("a{}: &a{} [{}]\n", n + 1, n + 1, format!("*a{n},").repeat(9));
+        let bomb = (0..9).map(level).collect::<Vec<_>>().concat();
         insta::assert_snapshot!([
             refused("a: [1, 2\n"),
             refused("a: 1\n b: 2\n"),
