@@ -123,7 +123,7 @@ mod tests {
         let refused = |text: &str| {
             let line = |line: Option<usize>| line.map(|line| format!("line {line}: ")).unwrap_or_default();
             let mistakes = check(text, Some("/opt/chat/chat"));
-            let told = |it: &Mistake| format!("{}{}; {}\n", line(it.line), it.problem, it.cure);
+            let told = |it: &UnitMistake| format!("{}{}; {}\n", line(it.line), it.problem, it.cure);
             mistakes.iter().map(told).collect::<Vec<_>>().concat()
         };
         insta::assert_snapshot!([
