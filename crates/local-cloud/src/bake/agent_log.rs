@@ -12,6 +12,8 @@ pub struct AgentLog {
     pub position: Option<Position>,
     /// Whether all components are done and the instance is being cleaned.
     pub sanitizing: bool,
+    /// How often the instance has asked to be powered on again.
+    pub reboots: usize,
     /// Exit status of `run.sh`, once it has come to its end.
     pub exit: Option<i32>,
     /// What the runner said about the last component it has finished.
@@ -71,6 +73,7 @@ pub fn parse(log: &str) -> AgentLog {
             }
             Some(("summary", json)) => read.summary = serde_json::from_str(json).ok(),
             Some(("sanitize", _)) => read.sanitizing = true,
+            Some(("reboot", _)) => read.reboots += 1,
             Some(("exit", status)) => read.exit = status.parse().ok(),
             _ => read_output(line, &mut read),
         }

@@ -12,12 +12,14 @@ use super::seed::{self, Stage};
 use super::stop::{Failure, Stop};
 use super::{logs, plan};
 use crate::cloud::Cloud;
-use crate::compute::LaunchRequest;
+use crate::compute::{Compute, LaunchRequest};
 use crate::fault::Fault;
 use crate::state::image_builder::ComponentFailure;
 
 /// How long an instance may run. An emulated processor on a busy machine takes ten times as long as a real one.
 const DEADLINE: Duration = Duration::from_mins(30);
+/// More reboots than any sensible document asks for.
+const MOST_REBOOTS: usize = 10;
 /// How often the log of a running instance is read.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// How many lines of the log a failure quotes, where there is room.
@@ -32,8 +34,10 @@ pub(super) struct Guest<'a> {
     /// The components that the instance runs, by their index in its seed.
     components: Vec<&'a Component>,
     instance: String,
-    off: Pin<Box<dyn Future<Output = Result<(), Fault>> + Send + 'a>>,
+    off: Pin<Box<dyn Future<Output = Result<(), Fault>> + Send>>,
     ended: Option<Result<(), Fault>>,
+    /// How often it was powered on again.
+    reboots: usize,
 }
 
 impl<'a> Guest<'a> {
@@ -62,9 +66,8 @@ impl<'a> Guest<'a> {
             })
             .await?
             .instance_id;
-        let (compute, waited_for) = (Arc::clone(&cloud.compute), instance.clone());
-        let off = Box::pin(async move { compute.wait_until_off(&waited_for, DEADLINE).await });
-        Ok(Self { cloud, plan, stage, components, instance, off, ended: None })
+        let off = off(&cloud.compute, &instance);
+        Ok(Self { cloud, plan, stage, components, instance, off, ended: None, reboots: 0 })
     }
 
     pub(super) fn instance(&self) -> &str {
@@ -84,14 +87,30 @@ impl<'a> Guest<'a> {
                 return Err(self.failure(&log, &text));
             }
             if let Some(ended) = self.ended.clone() {
-                return self.judge(&log, &text, ended);
+                if ended.is_err() || log.reboots == self.reboots {
+                    return self.judge(&log, &text, ended);
+                }
+                self.reboot(&log, &text).await?;
             }
+            self.check_disk(&text)?;
             workflow.message(&self.activity(&log))?;
             tokio::select! {
                 ended = &mut self.off => self.ended = Some(ended),
                 () = tokio::time::sleep(LOOK_AGAIN) => {}
             }
         }
+    }
+
+    /// Powers the instance on again, in which a component has asked for a reboot. Its log goes on.
+    async fn reboot(&mut self, log: &AgentLog, text: &str) -> Result<(), Stop> {
+        if log.reboots > MOST_REBOOTS {
+            let what = format!("the components asked for more than {MOST_REBOOTS} reboots");
+            return Err(Failure { what, tail: self.tail(text), component: None }.into());
+        }
+        self.reboots = log.reboots;
+        self.cloud.compute.start(&self.instance).await?;
+        (self.off, self.ended) = (off(&self.cloud.compute, &self.instance), None);
+        Ok(())
     }
 
     /// Waits until the instance has done all it had to do and is off.
@@ -110,6 +129,18 @@ impl<'a> Guest<'a> {
                 logs::keep(self.cloud, self.plan, &self.stage, text);
                 Err(Failure { what: fault.message, tail: self.tail(text), component: None }.into())
             }
+        }
+    }
+
+    /// A paused guest would be waited for in vain.
+    fn check_disk(&self, text: &str) -> Result<(), Stop> {
+        let reason = self.cloud.store.read(|state| {
+            let instance = state.instances.get(&self.instance)?;
+            instance.state_reason.as_ref().filter(|_| instance.is_out_of_space()).map(|(_, message)| message.clone())
+        });
+        match reason {
+            None => Ok(()),
+            Some(what) => Err(Failure { what, tail: self.tail(text), component: None }.into()),
         }
     }
 
@@ -168,6 +199,12 @@ impl<'a> Guest<'a> {
         let tail = agent_log::tail(text, TAIL);
         if tail.is_empty() { agent_log::tail(&self.cloud.compute.console(&self.instance), TAIL) } else { tail }
     }
+}
+
+/// Waits until a guest has powered itself off.
+fn off(compute: &Arc<Compute>, instance: &str) -> Pin<Box<dyn Future<Output = Result<(), Fault>> + Send>> {
+    let (compute, instance) = (Arc::clone(compute), instance.to_owned());
+    Box::pin(async move { compute.wait_until_off(&instance, DEADLINE).await })
 }
 
 fn activity_name(log: &AgentLog) -> &'static str {
