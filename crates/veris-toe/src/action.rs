@@ -2,6 +2,7 @@
 
 mod accounts;
 mod append_file;
+mod assert;
 mod copy_and_move;
 mod create_file;
 mod create_folder;
@@ -11,10 +12,13 @@ mod delete_folder;
 mod encoding;
 mod error;
 mod execute;
+mod execute_document;
+mod input_error;
 mod list_files;
 mod ownership;
 mod permissions;
 mod read_file;
+mod reboot;
 mod registry;
 mod s3_download;
 mod setting;
@@ -26,6 +30,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 pub use error::ActionError;
+pub(crate) use execute_document::{ExecuteDocument, Source};
+pub use input_error::{InputError, InputKey};
+pub(crate) use registry::Flow;
 pub use registry::{ActionName, Unusable};
 
 use crate::console::Voice;

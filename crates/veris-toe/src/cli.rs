@@ -18,7 +18,8 @@ Examples:
   veris-toe run --documents components/chat.yaml --phases build,validate --parameters Version=1.0.0
 
 Exit codes: 0 every document succeeded, 1 a step failed or the run could not write its logs,
-2 the arguments or a document are wrong (nothing was run).";
+2 the arguments or a document are wrong (nothing was run), 194 a step needs a reboot: reboot the
+machine, then run the same command again with the same --execution-id and --state-directory.";
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
@@ -46,12 +47,17 @@ pub(crate) struct RunArguments {
     /// Where the folder with the logs of the run is made [default: the current directory].
     #[arg(short, long, value_name = "DIRECTORY")]
     pub(crate) log_directory: Option<PathBuf>,
-    /// Where scripts of steps are kept while they run [default: the folder with the logs].
+    /// Where scripts of steps are kept while they run [default: the folder with the logs], and the state of a run that
+    /// waits for a reboot [default: the log directory]. It has to outlive the reboot.
     #[arg(short, long, value_name = "DIRECTORY")]
     pub(crate) state_directory: Option<PathBuf>,
-    /// Identifies the run in its summary and in the name of its log folder [default: a random UUID].
+    /// Identifies the run in its summary and in the name of its log folder [default: a random UUID]. After a reboot the
+    /// same id goes on with the run.
     #[arg(short = 'i', long, value_name = "ID")]
     pub(crate) execution_id: Option<String>,
+    /// Reboot the machine when a step needs it, instead of leaving that to the caller.
+    #[arg(long)]
+    pub(crate) reboot: bool,
     /// Show on stderr what the runner does, too.
     #[arg(short, long)]
     pub(crate) trace: bool,

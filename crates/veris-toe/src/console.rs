@@ -17,43 +17,63 @@ struct Inner {
     console: File,
     application: File,
     mirror: Box<dyn Write + Send>,
+    /// The first line that could not be kept.
+    lost: Option<io::Error>,
 }
 
 /// The console under the name of a step.
 #[derive(Clone)]
 pub(crate) struct Voice {
     console: Arc<Console>,
-    prefix: String,
+    prefix: Arc<str>,
+    /// Whether what the step prints is for nobody to see.
+    is_silent: bool,
 }
 
 impl Console {
-    /// Creates both logs in `folder`.
-    pub fn create(folder: &Path, mirror: Box<dyn Write + Send>, trace: bool) -> io::Result<Self> {
-        let console = File::create(folder.join("console.log"))?;
-        let application = File::create(folder.join("application.log"))?;
-        Ok(Self { inner: Mutex::new(Inner { console, application, mirror }), trace })
+    /// Both logs in `folder`, which a resumed run continues.
+    pub fn open(folder: &Path, mirror: Box<dyn Write + Send>, trace: bool) -> io::Result<Self> {
+        let log = |name| File::options().create(true).append(true).open(folder.join(name));
+        let (console, application) = (log("console.log")?, log("application.log")?);
+        Ok(Self { inner: Mutex::new(Inner { console, application, mirror, lost: None }), trace })
     }
 
-    /// What the runner does; with a time in `application.log`.
+    /// What the runner does.
     pub(crate) fn note(&self, text: &str) {
         let mut inner = self.lock();
-        let line = format!("{:.3} {text}\n", jiff::Timestamp::now());
+        let line = format!("{:.9} {text}\n", jiff::Timestamp::now());
         let written = inner.application.write_all(line.as_bytes());
         if self.trace || written.is_err() {
             inner.mirror(line.as_bytes());
         }
+        inner.keep(written);
     }
 
-    pub(crate) fn voice(self: &Arc<Self>, phase: &str, step: &str) -> Voice {
-        Voice { console: Arc::clone(self), prefix: format!("[{phase}] [{step}] ") }
+    /// Where the run is: in both logs, as AWSTOE has it.
+    pub(crate) fn milestone(&self, text: &str) {
+        self.note(text);
+        self.log(text);
     }
 
-    fn line(&self, prefix: &str, text: &str) {
-        let line = format!("{prefix}{text}\n");
+    pub(crate) fn voice(self: &Arc<Self>, place: &str) -> Voice {
+        Voice { console: Arc::clone(self), prefix: place.into(), is_silent: false }
+    }
+
+    /// Why lines are missing from the logs, should any be.
+    pub(crate) fn take_lost(&self) -> Option<io::Error> {
+        self.lock().lost.take()
+    }
+
+    fn log(&self, text: &str) {
         let mut inner = self.lock();
+        let written = inner.console.write_all(format!("{:.9} {text}\n", jiff::Timestamp::now()).as_bytes());
+        inner.keep(written);
+    }
+
+    fn line(&self, prefix: &str, kind: &str, text: &str) {
+        self.log(&format!("{kind}{text}"));
         // A full disk must not silence the step: its lines still reach the mirror.
-        let _ = inner.console.write_all(line.as_bytes());
-        inner.mirror(line.as_bytes());
+        self.lock().mirror(format!("{prefix}{text}\n").as_bytes());
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -66,10 +86,30 @@ impl Inner {
     fn mirror(&mut self, line: &[u8]) {
         let _ = self.mirror.write_all(line).and_then(|()| self.mirror.flush());
     }
+
+    fn keep(&mut self, written: io::Result<()>) {
+        if let Err(error) = written {
+            self.lost.get_or_insert(error);
+        }
+    }
 }
 
 impl Voice {
+    /// What the runner has to say about the step.
     pub(crate) fn line(&self, text: &str) {
-        self.console.line(&self.prefix, text);
+        self.console.line(&self.prefix, "", text);
+    }
+
+    /// Of a step with `disableLogging`.
+    pub(crate) fn silent(self) -> Self {
+        Self { is_silent: true, ..self }
+    }
+
+    /// What a program printed; `kind` is `Stdout` or `Stderr`.
+    pub(crate) fn output(&self, kind: &str, text: &str) {
+        if self.is_silent {
+            return;
+        }
+        self.console.line(&self.prefix, &format!("{kind}: "), text);
     }
 }

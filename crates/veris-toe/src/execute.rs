@@ -1,22 +1,38 @@
 //! Runs documents: all requested phases of one in document order, then the next document.
 
-mod history;
+mod nested;
+mod outside;
+mod phases;
+mod progress;
+mod recorder;
+mod repetition;
+mod state;
 mod step;
+mod values;
 
+use std::cell::RefCell;
 use std::fs;
 use std::io::Write;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use self::history::History;
+pub use self::state::StateError;
+
+use self::phases::{DocumentRun, Reboot};
+use self::progress::Progress;
+use self::recorder::Recorder;
+use self::state::{Resumed, StateFile};
 use crate::console::Console;
-use crate::document::{OnFailure, Phase};
 use crate::environment::Aws;
 use crate::interrupt::Interrupt;
 use crate::log_directory::{LogDirectory, LogError};
-use crate::report::{DocumentReport, PhaseReport, Report, Status, StepReport, StepStatus, Summary};
-use crate::request::{Assignment, Request};
+use crate::report::{Report, Status, Summary};
+use crate::request::Request;
+
+/// How often one run may have the machine rebooted. A step that asks for a reboot each time it runs fails then.
+pub const MAX_REBOOTS: u32 = 15;
 
 /// What a run needs from the process it runs in.
 pub struct Surroundings {
@@ -28,46 +44,58 @@ pub struct Surroundings {
     pub trace: bool,
 }
 
-/// Runs a request to its end. A failing step is no error: it is in the summary. An error means that the run could not
-/// write its logs.
-pub fn run(request: &Request, surroundings: Surroundings) -> Result<Summary, LogError> {
-    let start_time = Timestamp::now();
-    let logs = LogDirectory::create(&request.log_directory, &request.execution_id, start_time)?;
+/// How a run went.
+#[derive(Debug)]
+pub struct Outcome {
+    pub summary: Summary,
+    /// What the logs lack, where not everything could be written to them. The steps ran nevertheless.
+    pub incomplete_logs: Option<LogError>,
+}
+
+/// Why a run did not begin, or could not be left for a reboot.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    #[error(transparent)]
+    Log(#[from] LogError),
+    #[error(transparent)]
+    State(#[from] StateError),
+}
+
+/// Runs a request to its end, or until a step needs a reboot; the same request goes on from there. A failing step is no
+/// error: it is in the summary.
+pub fn run(request: &Request, surroundings: Surroundings) -> Result<Outcome, RunError> {
+    let file = StateFile::of(request);
+    let resumed = file.take(request)?;
+    let now = Timestamp::now();
+    let logs = match &resumed {
+        Some(resumed) => LogDirectory::reopen(&resumed.log_directory)?,
+        None => LogDirectory::create(&request.log_directory, &request.execution_id, now)?,
+    };
     let Surroundings { aws, interrupt, mirror, trace } = surroundings;
-    let console = Console::create(logs.path(), mirror, trace).map_err(LogError::of("create logs in", logs.path()))?;
+    let console = Console::open(logs.path(), mirror, trace).map_err(LogError::of("create logs in", logs.path()))?;
     let state = request.state_directory.as_deref().unwrap_or(logs.path());
     fs::create_dir_all(state).map_err(LogError::of("create the folder", state))?;
     let scratch = tempfile::Builder::new().prefix("steps-").tempdir_in(state);
     let scratch = scratch.map_err(LogError::of("create a folder in", state))?;
-    let run =
-        Run { request, console: Arc::new(console), interrupt, aws, scratch: scratch.path().to_owned(), logs: &logs };
-    let mut histories = Vec::new();
-    let mut report = Report {
-        execution_id: request.execution_id.to_string(),
-        status: Status::Success,
-        start_time,
-        end_time: start_time,
-        failure_message: String::new(),
-        documents: Vec::new(),
+    let (mut progress, reboots) = match resumed {
+        Some(Resumed { progress, reboots, .. }) => (progress, reboots),
+        None => (Progress::new(Report::new(&request.execution_id, now)), 0),
     };
-    for (position, assignment) in request.documents.iter().enumerate() {
-        logs.keep_document(position, &assignment.document.label, &assignment.text)?;
-        let mut history = History::default();
-        let document = run.document(assignment, &mut history);
-        report.end_time = document.end_time;
-        report.status = report.status.max(document.status);
-        report.failure_message.clone_from(&document.failure_message);
-        report.documents.push(document);
-        histories.push(history);
-        run.logs.write_json("detailedoutput.json", &report)?;
-        run.logs.write_json("chaining.json", &histories)?;
-        if report.status == Status::Failed {
-            break;
-        }
-    }
-    let summary = report.summary(logs.path().display().to_string());
-    run.console.note(&format!("the run ended: {:?}", summary.status));
-    Ok(summary)
+    let run = Run {
+        request,
+        console: Arc::new(console),
+        interrupt,
+        aws,
+        scratch: scratch.path().to_owned(),
+        recorder: RefCell::new(Recorder::new(logs.clone())),
+        reboots,
+    };
+    let summary = run.summary(&logs, &file, &mut progress)?;
+    let incomplete_logs = run.recorder.into_inner().failure.or_else(|| {
+        let lost = run.console.take_lost()?;
+        Some(LogError::of("write all lines to the logs in", logs.path())(lost))
+    });
+    Ok(Outcome { summary, incomplete_logs })
 }
 
 /// What stays the same during a run.
@@ -76,71 +104,51 @@ struct Run<'a> {
     console: Arc<Console>,
     interrupt: Arc<Interrupt>,
     aws: Aws,
-    scratch: std::path::PathBuf,
-    logs: &'a LogDirectory,
+    scratch: PathBuf,
+    recorder: RefCell<Recorder>,
+    /// How often the machine was rebooted for this run.
+    reboots: u32,
 }
 
 impl Run<'_> {
-    fn document(&self, assignment: &Assignment, history: &mut History) -> DocumentReport {
-        let document = &assignment.document;
-        let mut report = DocumentReport {
-            name: document.name.clone(),
-            file_path: document.label.clone(),
-            status: Status::Success,
-            start_time: Timestamp::now(),
-            end_time: Timestamp::now(),
-            failure_message: String::new(),
-            phases: Vec::new(),
-        };
-        self.console.note(&format!("document {} begins", document.label));
-        let wanted = |phase: &&Phase| self.request.phases.as_ref().is_none_or(|phases| phases.contains(&phase.name));
-        for phase in document.phases.iter().filter(wanted) {
-            let (phase, goes_on) = self.phase(assignment, phase, history);
-            report.status = report.status.max(phase.status);
-            if report.failure_message.is_empty() && phase.status == Status::Failed {
-                report.failure_message = format!("document {}: {}", document.label, phase.failure_message);
+    fn summary(&self, logs: &LogDirectory, file: &StateFile, progress: &mut Progress) -> Result<Summary, RunError> {
+        let beginning = if self.reboots == 0 { "the run begins" } else { "the run goes on after a reboot" };
+        self.console.milestone(beginning);
+        let outcome = self.documents(logs, progress);
+        self.recorder.borrow_mut().write(&progress.report, self.request);
+        let mut summary = progress.report.summary(logs.path().display().to_string());
+        if outcome? == Err(Reboot) {
+            file.save(self.request, logs.path(), self.reboots + 1, progress)?;
+            summary.status = Status::RebootRequired;
+        } else {
+            file.remove();
+        }
+        self.console.milestone(match summary.status {
+            Status::Failed => "TOE has completed execution with failure",
+            Status::RebootRequired => "TOE waits for a reboot, after which the same command goes on from here",
+            Status::Success | Status::SuccessWithIgnoredFailure => "TOE has completed execution successfully",
+        });
+        Ok(summary)
+    }
+
+    fn documents(&self, logs: &LogDirectory, progress: &mut Progress) -> Result<Result<(), Reboot>, RunError> {
+        for (index, assignment) in self.request.documents.iter().enumerate() {
+            // A resumed run has the reports of what ended before, and of the document that it goes on with.
+            if index + 1 < progress.report.documents.len() {
+                continue;
             }
-            report.phases.push(phase);
-            if !goes_on {
+            if index == progress.report.documents.len() {
+                logs.keep_document(index, &assignment.document.label, &assignment.text)?;
+                progress.begin_document(&assignment.document);
+            }
+            let document = DocumentRun::top(self, assignment);
+            if document.run(progress) == Err(Reboot) {
+                return Ok(Err(Reboot));
+            }
+            if progress.report.status == Status::Failed {
                 break;
             }
         }
-        report.end_time = Timestamp::now();
-        self.console.note(&format!("document {} ended: {:?}", document.label, report.status));
-        report
-    }
-
-    /// The second answer is whether the document goes on, which a failure with `onFailure: Continue` lets it.
-    fn phase(&self, assignment: &Assignment, phase: &Phase, history: &mut History) -> (PhaseReport, bool) {
-        let mut report = PhaseReport {
-            name: phase.name.clone(),
-            status: Status::Success,
-            start_time: Timestamp::now(),
-            end_time: Timestamp::now(),
-            failure_message: String::new(),
-            steps: Vec::new(),
-        };
-        let mut goes_on = true;
-        for step in &phase.steps {
-            let place = step::Place { assignment, phase: &phase.name, step };
-            let step = self.step(place, history);
-            report.status = report.status.max(step.status.into());
-            if report.failure_message.is_empty() && step.status == StepStatus::Failed {
-                report.failure_message =
-                    format!("phase `{}`: step `{}` ({}): {}", phase.name, step.name, step.action, step.failure_message);
-            }
-            goes_on = self.goes_on_after(&step);
-            report.steps.push(step);
-            if !goes_on {
-                break;
-            }
-        }
-        report.end_time = Timestamp::now();
-        (report, goes_on)
-    }
-
-    fn goes_on_after(&self, step: &StepReport) -> bool {
-        let has_failed = step.status == StepStatus::Failed;
-        self.interrupt.signal().is_none() && !(has_failed && step.on_failure == OnFailure::Abort)
+        Ok(Ok(()))
     }
 }

@@ -25,6 +25,42 @@ pub enum Reference {
     Variable(String),
     /// A value of a step that ran before.
     Chain(Chain),
+    /// `{{ loop.index }}`, or the same with a loop's name. Text where no loop of that name goes on.
+    Loop { of: String, part: LoopPart },
+    /// `{{ env:NAME }}`: a variable of the runner's environment.
+    Environment(String),
+    /// `{{ context:KEY }}`: a fact about the run; one of [`CONTEXT_KEYS`], or the document is refused.
+    Context(String),
+    /// `{{ aws:imds:PATH }}`: instance metadata, relative to `meta-data/`.
+    InstanceMetadata(String),
+    /// `{{ aws:ssm:NAME }}`: the value of a parameter in the Parameter Store.
+    SsmParameter(String),
+    /// `{{ aws:ssm:resolve(…) }}`: the name of such a parameter; inside are another reference of that kind, without its
+    /// braces, or the name of one of the document's parameters.
+    SsmName(String),
+}
+
+/// What `{{ context:… }}` can ask for.
+pub const CONTEXT_KEYS: [&str; 12] = [
+    "accountId",
+    "date",
+    "dateTime",
+    "executionId",
+    "hostname",
+    "osName",
+    "osPlatform",
+    "osVersion",
+    "phase",
+    "region",
+    "step",
+    "uuid",
+];
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoopPart {
+    /// Counts from 0.
+    Index,
+    Value,
 }
 
 /// `phase.step.outputs.name`, `phase.step.inputs.name` or `phase.step.inputs[index].name`.
@@ -44,7 +80,7 @@ pub enum Side {
 }
 
 impl Template {
-    /// Never fails: braces that hold no reference (`docker ps --format '{{.Names}}'`, `{{ loop.index }}`) are text.
+    /// Never fails: braces that hold no reference (`docker ps --format '{{.Names}}'`) are text.
     pub fn parse(text: &str) -> Self {
         let mut pieces = Vec::new();
         let mut literal = String::new();
@@ -81,13 +117,14 @@ impl Template {
         })
     }
 
-    /// The text with every reference replaced by what `value` answers. Values are not looked into again.
-    pub fn render<E>(&self, mut value: impl FnMut(&Reference) -> Result<String, E>) -> Result<String, E> {
+    /// The text with every reference replaced by what `value` answers; `None` leaves it as it is written. Values are
+    /// not looked into again.
+    pub fn render<E>(&self, mut value: impl FnMut(&Reference) -> Result<Option<String>, E>) -> Result<String, E> {
         let mut text = String::new();
         for piece in &self.pieces {
             match piece {
                 Piece::Text(literal) => text.push_str(literal),
-                Piece::Reference { reference, .. } => text.push_str(&value(reference)?),
+                Piece::Reference { source, reference } => text.push_str(value(reference)?.as_ref().unwrap_or(source)),
             }
         }
         Ok(text)
@@ -109,6 +146,15 @@ impl Reference {
         if is_variable_name(inner) {
             return Some(Self::Variable(inner.to_owned()));
         }
+        if let Some(reference) = Self::with_prefix(inner) {
+            return Some(reference);
+        }
+        if let Some((of, part)) = inner.split_once('.')
+            && let Some(part) = LoopPart::parse(part.trim())
+            && is_loop_name(of.trim())
+        {
+            return Some(Self::Loop { of: of.trim().to_owned(), part });
+        }
         let mut segments = inner.split('.').map(str::trim);
         let (phase, step, side, name) = (segments.next()?, segments.next()?, segments.next()?, segments.next()?);
         let complete = segments.next().is_none();
@@ -118,6 +164,35 @@ impl Reference {
         }
         let (phase, step, name) = (phase.to_owned(), step.to_owned(), name.to_owned());
         Some(Self::Chain(Chain { phase, step, side: Side::parse(side)?, name }))
+    }
+}
+
+/// Of everything outside the document.
+impl Reference {
+    fn with_prefix(inner: &str) -> Option<Self> {
+        let prefixes = ["env:", "context:", "aws:imds:", "aws:ssm:"];
+        let (prefix, name) =
+            prefixes.into_iter().find_map(|prefix| Some((prefix, inner.strip_prefix(prefix)?.to_owned())))?;
+        if name.is_empty() || name.contains(['{', '}', '\n']) {
+            return None;
+        }
+        Some(match (prefix, name.strip_prefix("resolve(").and_then(|inner| inner.strip_suffix(')'))) {
+            ("env:", _) => Self::Environment(name),
+            ("context:", _) => Self::Context(name),
+            ("aws:imds:", _) => Self::InstanceMetadata(name),
+            (_, Some(resolved)) => Self::SsmName(resolved.trim().to_owned()),
+            (_, None) => Self::SsmParameter(name),
+        })
+    }
+}
+
+impl LoopPart {
+    fn parse(text: &str) -> Option<Self> {
+        match text {
+            "index" => Some(Self::Index),
+            "value" => Some(Self::Value),
+            _ => None,
+        }
     }
 }
 
@@ -147,7 +222,12 @@ impl fmt::Display for Chain {
 
 /// The language's rule for parameters and constants: 3 to 128 of `[A-Za-z0-9_-]`.
 pub fn is_variable_name(text: &str) -> bool {
-    (3..=128).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
+    text.len() >= 3 && is_loop_name(text)
+}
+
+/// Names of loops, and the `loop` of a loop without one: 1 to 128 of `[A-Za-z0-9_-]`.
+pub fn is_loop_name(text: &str) -> bool {
+    (1..=128).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
 }
 
 fn is_chain_name(text: &str) -> bool {
@@ -164,8 +244,8 @@ pub fn templates(inputs: &Value) -> Vec<Template> {
     }
 }
 
-/// The tree with every string rendered.
-pub fn render<E>(inputs: &Value, value: &mut impl FnMut(&Reference) -> Result<String, E>) -> Result<Value, E> {
+/// The tree with every string rendered, as [`Template::render`] does it.
+pub fn render<E>(inputs: &Value, value: &mut impl FnMut(&Reference) -> Result<Option<String>, E>) -> Result<Value, E> {
     Ok(match inputs {
         Value::String(text) => Value::String(Template::parse(text).render(&mut *value)?),
         Value::Array(items) => Value::Array(items.iter().map(|item| render(item, value)).collect::<Result<_, E>>()?),
@@ -186,10 +266,13 @@ mod tests {
     use super::*;
 
     fn rendered(text: &str) -> String {
-        let shown = |reference: &Reference| -> Result<String, Infallible> {
+        let shown = |reference: &Reference| -> Result<Option<String>, Infallible> {
             Ok(match reference {
-                Reference::Variable(name) => format!("<{name}>"),
-                Reference::Chain(chain) => format!("<{chain}>"),
+                Reference::Variable(name) => Some(format!("<{name}>")),
+                Reference::Chain(chain) => Some(format!("<{chain}>")),
+                Reference::Loop { of, .. } if of == "outer" => None,
+                Reference::Loop { of, part } => Some(format!("<{of} {part:?}>")),
+                other => Some(format!("<{other:?}>")),
             })
         };
         match Template::parse(text).render(shown) {
@@ -203,13 +286,21 @@ mod tests {
         assert_eq!(rendered("v={{ build.Install it.outputs.stdout }}"), "v=<build.Install it.outputs.stdout>");
         assert_eq!(rendered("{{ build.Get.inputs[ 1 ].source }}"), "<build.Get.inputs[1].source>");
         assert_eq!(rendered("{{{ Version }}}"), "{<Version>}");
+        assert_eq!(rendered("{{ loop.index }}{{ files .value }}"), "<loop Index><files Value>");
+        assert_eq!(rendered("{{outer.index}}"), "{{outer.index}}");
+        assert_eq!(rendered("{{ env:ProgramFiles(x86) }}"), r#"<Environment("ProgramFiles(x86)")>"#);
+        assert_eq!(rendered("{{context:osName}}"), r#"<Context("osName")>"#);
+        assert_eq!(rendered("{{ aws:imds:placement/region }}"), r#"<InstanceMetadata("placement/region")>"#);
+        assert_eq!(rendered("{{ aws:ssm:/my/param }}"), r#"<SsmParameter("/my/param")>"#);
+        assert_eq!(rendered("{{ aws:ssm:resolve(aws:ssm:/my/param) }}"), r#"<SsmName("aws:ssm:/my/param")>"#);
     }
 
     #[test]
     fn other_braces_are_text() {
         for text in [
             "docker ps --format '{{.Names}}'",
-            "{{ loop.index }}",
+            "{{ loop.size }}",
+            "{{ .value }}",
             "{{ if }}",
             "{{}}",
             "{{ a b }}",
@@ -240,7 +331,7 @@ mod tests {
 
         #[test]
         fn values_are_not_looked_into_again(value in r"\PC{0,20}|\{\{ Version \}\}") {
-            let answer = Template::parse("a{{ Version }}b").render(|_| Ok::<_, Infallible>(value.clone()));
+            let answer = Template::parse("a{{ Version }}b").render(|_| Ok::<_, Infallible>(Some(value.clone())));
             prop_assert_eq!(answer, Ok(format!("a{value}b")));
         }
     }

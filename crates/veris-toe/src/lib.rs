@@ -5,11 +5,14 @@
 //!
 //! - [`document`]: text to [`document::Document`]; whatever is wrong is found here, before anything runs
 //! - [`expression`]: `{{ … }}` in step inputs
+//! - [`condition`]: `if` and `Assert`
 //! - [`action`]: the action modules
 //! - [`execute`]: phases in document order, failure policy, attempts, timeouts
 //! - [`report`]: what AWSTOE writes about a run
 
 pub mod action;
+pub mod check;
+pub mod condition;
 pub mod console;
 mod deadline;
 pub mod document;

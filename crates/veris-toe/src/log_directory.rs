@@ -7,10 +7,12 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use serde::Serialize;
+use serde_json::Serializer;
+use serde_json::ser::PrettyFormatter;
 
 use crate::request::ExecutionId;
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct LogDirectory {
     path: PathBuf,
 }
@@ -34,22 +36,35 @@ impl LogDirectory {
         Ok(Self { path })
     }
 
+    /// Of a run that goes on.
+    pub fn reopen(path: &Path) -> Result<Self, LogError> {
+        fs::read_dir(path).map_err(LogError::of("go on with the logs in", path))?;
+        Ok(Self { path: path.to_owned() })
+    }
+
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Keeps a document as it was run. The position keeps documents of the same name apart.
+    /// Keeps a document as it was run. Its position in the name keeps documents of the same name apart.
     pub(crate) fn keep_document(&self, position: usize, label: &str, text: &str) -> Result<(), LogError> {
         let name = Path::new(label).file_name().map_or("document.yaml".into(), |name| name.to_string_lossy());
-        let unprefixed = self.path.join(&*name);
-        let path = if unprefixed.exists() { self.path.join(format!("{position}-{name}")) } else { unprefixed };
+        let path = self.path.join(format!("D{position}__{name}"));
         fs::write(&path, text).map_err(LogError::of("write", &path))
     }
 
     pub(crate) fn write_json(&self, name: &str, value: &impl Serialize) -> Result<(), LogError> {
         let path = self.path.join(name);
-        let json = serde_json::to_vec_pretty(value).map_err(io::Error::from);
-        json.and_then(|json| fs::write(&path, json)).map_err(LogError::of("write", &path))
+        let mut json = Vec::new();
+        let mut serializer = Serializer::with_formatter(&mut json, PrettyFormatter::with_indent(b"    "));
+        let json = value.serialize(&mut serializer).map(|()| json).map_err(io::Error::from);
+        // A reader sees the file of before or the one of now, and a full disk leaves the former.
+        let part = self.path.join(format!("{name}.part"));
+        let written = json.and_then(|json| fs::write(&part, json)).and_then(|()| fs::rename(&part, &path));
+        written.map_err(|error| {
+            let _ = fs::remove_file(&part);
+            LogError::of("write", &path)(error)
+        })
     }
 }
 

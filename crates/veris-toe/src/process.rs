@@ -33,7 +33,8 @@ pub enum ProcessError {
     Wait { program: String, source: io::Error },
     #[error("{program} ended with {status}{tail}")]
     Failed { program: String, status: String, tail: String },
-    #[error("{program} ended with exit code 194: it asks for a reboot, which this version does not support")]
+    /// No failure.
+    #[error("{program} ended with exit code 194: it asks for a reboot, after which its step runs again")]
     Reboot { program: String },
     #[error("{program} was killed after {} s (`timeoutSeconds`){tail}", limit.as_secs())]
     TimedOut { program: String, limit: Duration, tail: String },
@@ -193,7 +194,7 @@ fn pump(pipe: &mut dyn Read, stream: Stream, voice: &Voice, capture: &Mutex<Capt
     let mut buffer = vec![0; 16 * 1024];
     let mut lines = Lines::default();
     let mut tell = |line: &str| {
-        voice.line(line);
+        voice.output(stream.name(), line);
         capture.lock().unwrap_or_else(PoisonError::into_inner).line(stream, line);
     };
     loop {

@@ -21,7 +21,8 @@ pub struct Request {
     /// `None` runs every phase.
     pub phases: Option<Vec<String>>,
     pub log_directory: PathBuf,
-    /// Where scripts of steps are put while they run; the folder of the run when not given.
+    /// Where scripts of steps are put while they run, and the state of a run that waits for a reboot. When not given, the
+    /// former are in the folder of the run and the latter is in the log directory.
     pub state_directory: Option<PathBuf>,
     pub execution_id: ExecutionId,
 }
@@ -104,6 +105,11 @@ impl Assignment {
     pub fn read(path: &Path, parameters: Parameters) -> Result<Self, RequestError> {
         let text = read_text(path)?;
         let document = document::parse(&text, &path.display().to_string())?;
+        Self::new(document, text, parameters)
+    }
+
+    /// Fails on a parameter without a value.
+    pub fn new(document: Document, text: String, parameters: Parameters) -> Result<Self, RequestError> {
         let without_value =
             |parameter: &&document::Parameter| parameter.default.is_none() && !parameters.contains_key(&parameter.name);
         if let Some(parameter) = document.parameters.iter().find(without_value) {

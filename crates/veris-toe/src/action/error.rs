@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::condition::ConditionError;
 use crate::download::DownloadError;
 use crate::process::ProcessError;
 
@@ -37,6 +38,10 @@ pub enum ActionError {
     NotALink { path: PathBuf },
     #[error("the link {} exists; say `force: true` to replace it", path.display())]
     LinkExists { path: PathBuf },
+    #[error("the assertion does not hold: {condition}")]
+    Assertion { condition: String },
+    #[error(transparent)]
+    Condition(#[from] ConditionError),
     #[error(transparent)]
     Process(#[from] ProcessError),
     #[error(transparent)]

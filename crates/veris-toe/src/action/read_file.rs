@@ -27,7 +27,7 @@ impl Module for ReadFile {
         self.encoding.as_ref().map(Setting::get).transpose()?;
         let content = read(path)?;
         if self.print_file_content.as_ref().map_or(Ok(false), Setting::get)? {
-            content.lines().for_each(|line| step.voice.line(line));
+            content.lines().for_each(|line| step.voice.output("Content", line));
         }
         Ok(Outputs::from([("content".to_owned(), content)]))
     }

@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::append_file::AppendFile;
+use super::assert::Assert;
 use super::copy_and_move::{CopyFile, MoveFile};
 use super::create_file::CreateFile;
 use super::create_folder::CreateFolder;
@@ -14,10 +15,13 @@ use super::create_symlink::CreateSymlink;
 use super::delete_file::DeleteFile;
 use super::delete_folder::DeleteFolder;
 use super::execute::{ExecuteBash, ExecuteBinary};
+use super::execute_document::ExecuteDocument;
+use super::input_error::{self, InputError};
 use super::list_files::ListFiles;
 use super::ownership::{SetFileOwner, SetFolderOwner};
 use super::permissions::{SetFilePermissions, SetFolderPermissions};
 use super::read_file::ReadFile;
+use super::reboot::Reboot;
 use super::s3_download::S3Download;
 use super::web_download::WebDownload;
 use super::{Module, Outputs, StepContext};
@@ -26,7 +30,7 @@ use crate::suggest::nearest;
 
 static ACTIONS: [Action; 30] = [
     runs("AppendFile", list::<AppendFile>, &[]),
-    not_yet("Assert"),
+    runs("Assert", single::<Assert>, &[]),
     runs("CopyFile", list::<CopyFile>, &[]),
     not_yet("CopyFolder"),
     runs("CreateFile", list::<CreateFile>, &[]),
@@ -36,14 +40,14 @@ static ACTIONS: [Action; 30] = [
     runs("DeleteFolder", list::<DeleteFolder>, &[]),
     runs("ExecuteBash", single::<ExecuteBash>, &["stdout"]),
     runs("ExecuteBinary", single::<ExecuteBinary>, &["stdout"]),
-    not_yet("ExecuteDocument"),
+    leads("ExecuteDocument", |inputs| input_error::read(inputs).map(Flow::Document), SUMMARY),
     windows("ExecutePowerShell"),
     windows("InstallMSI"),
     runs("ListFiles", list::<ListFiles>, &["files"]),
     runs("MoveFile", list::<MoveFile>, &[]),
     not_yet("MoveFolder"),
     runs("ReadFile", list::<ReadFile>, &["content"]),
-    not_yet("Reboot"),
+    leads("Reboot", |inputs| input_error::read(inputs).map(Flow::Reboot), &[]),
     runs("S3Download", list::<S3Download>, &[]),
     not_yet("S3Upload"),
     not_yet("SetFileEncoding"),
@@ -75,13 +79,38 @@ struct Action {
 }
 
 enum Support {
-    Runs { modules: Build, outputs: &'static [&'static str] },
+    Runs {
+        modules: Build,
+        outputs: &'static [&'static str],
+    },
+    /// By the runner itself.
+    Leads {
+        flow: fn(&Value) -> Result<Flow, InputError>,
+        outputs: &'static [&'static str],
+    },
     Windows,
     NotYet,
 }
 
+/// Actions that decide which step comes next.
+pub(crate) enum Flow {
+    Document(ExecuteDocument),
+    Reboot(Reboot),
+}
+
+/// What a nested run leaves.
+const SUMMARY: &[&str] = &[
+    "executionId",
+    "status",
+    "failedStepCount",
+    "executedStepCount",
+    "ignoredFailedStepCount",
+    "failureMessage",
+    "logUrl",
+];
+
 type Modules = Vec<Box<dyn Module>>;
-type Build = fn(&Value) -> Result<Modules, String>;
+type Build = fn(&Value) -> Result<Modules, InputError>;
 
 impl ActionName {
     pub fn find(name: &str) -> Result<Self, Unusable> {
@@ -90,7 +119,7 @@ impl ActionName {
             return Err(Unusable::Unknown { name: name.to_owned(), nearest });
         };
         match action.support {
-            Support::Runs { .. } => Ok(Self(action)),
+            Support::Runs { .. } | Support::Leads { .. } => Ok(Self(action)),
             Support::Windows => Err(Unusable::Windows { name: action.name }),
             Support::NotYet => Err(Unusable::NotYet { name: action.name }),
         }
@@ -103,19 +132,32 @@ impl ActionName {
     /// The names of the values it leaves for later steps.
     pub fn outputs(self) -> &'static [&'static str] {
         match self.0.support {
-            Support::Runs { outputs, .. } => outputs,
+            Support::Runs { outputs, .. } | Support::Leads { outputs, .. } => outputs,
             Support::Windows | Support::NotYet => &[],
         }
     }
 
     /// Whether inputs fit, as far as that shows before their references have values.
-    pub(crate) fn check(self, inputs: &Value) -> Result<(), String> {
-        self.modules(inputs).map(drop)
+    pub(crate) fn check(self, inputs: &Value) -> Result<(), InputError> {
+        match self.flow(inputs)? {
+            Some(_) => Ok(()),
+            None => self.modules(inputs).map(drop),
+        }
+    }
+
+    /// What the runner has to do itself, where the action is that.
+    pub(crate) fn flow(self, inputs: &Value) -> Result<Option<Flow>, InputError> {
+        match self.0.support {
+            Support::Leads { flow, .. } => flow(inputs).map(Some),
+            _ => Ok(None),
+        }
     }
 
     /// Runs the action with inputs whose references were replaced; entries of a list one after the other.
     pub(crate) fn run(self, inputs: &Value, step: &StepContext<'_>) -> Result<Outputs, ActionError> {
-        let modules = self.modules(inputs).map_err(|message| ActionError::Inputs { action: self.as_str(), message })?;
+        let modules = self.modules(inputs);
+        let modules =
+            modules.map_err(|error| ActionError::Inputs { action: self.as_str(), message: error.to_string() })?;
         let mut values: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for module in modules {
             step.may_go_on()?;
@@ -126,10 +168,12 @@ impl ActionName {
         Ok(values.into_iter().map(|(name, values)| (name, values.join("\n"))).collect())
     }
 
-    fn modules(self, inputs: &Value) -> Result<Modules, String> {
+    fn modules(self, inputs: &Value) -> Result<Modules, InputError> {
         match self.0.support {
             Support::Runs { modules, .. } => modules(inputs),
-            Support::Windows | Support::NotYet => Err("the action cannot run here".to_owned()),
+            Support::Leads { .. } | Support::Windows | Support::NotYet => {
+                Err(InputError::whole("the action cannot run here"))
+            }
         }
     }
 }
@@ -158,6 +202,14 @@ const fn runs(name: &'static str, modules: Build, outputs: &'static [&'static st
     Action { name, support: Support::Runs { modules, outputs } }
 }
 
+const fn leads(
+    name: &'static str,
+    flow: fn(&Value) -> Result<Flow, InputError>,
+    outputs: &'static [&'static str],
+) -> Action {
+    Action { name, support: Support::Leads { flow, outputs } }
+}
+
 const fn windows(name: &'static str) -> Action {
     Action { name, support: Support::Windows }
 }
@@ -166,29 +218,27 @@ const fn not_yet(name: &'static str) -> Action {
     Action { name, support: Support::NotYet }
 }
 
-fn single<M: Module + DeserializeOwned + 'static>(inputs: &Value) -> Result<Modules, String> {
+fn single<M: Module + DeserializeOwned + 'static>(inputs: &Value) -> Result<Modules, InputError> {
     if !inputs.is_object() {
-        return Err("they are names with values, not a list".to_owned());
+        return Err(InputError::whole("they are names with values, not a list"));
     }
-    Ok(vec![module::<M>(inputs).map_err(|error| error.to_string())?])
+    Ok(vec![module::<M>(inputs)?])
 }
 
-fn list<M: Module + DeserializeOwned + 'static>(inputs: &Value) -> Result<Modules, String> {
+fn list<M: Module + DeserializeOwned + 'static>(inputs: &Value) -> Result<Modules, InputError> {
     let Some(entries) = inputs.as_array() else {
-        return Err("they are a list; begin each entry with `- `".to_owned());
+        return Err(InputError::whole("they are a list; begin each entry with `- `"));
     };
     if entries.is_empty() {
-        return Err("the list is empty".to_owned());
+        return Err(InputError::whole("the list is empty"));
     }
-    let modules = entries
-        .iter()
-        .enumerate()
-        .map(|(index, entry)| module::<M>(entry).map_err(|error| format!("entry {}: {error}", index + 1)));
+    let modules =
+        entries.iter().enumerate().map(|(index, entry)| module::<M>(entry).map_err(|error| error.in_entry(index)));
     modules.collect()
 }
 
-fn module<M: Module + DeserializeOwned + 'static>(inputs: &Value) -> Result<Box<dyn Module>, serde_json::Error> {
-    Ok(Box::new(M::deserialize(inputs)?))
+fn module<M: Module + DeserializeOwned + 'static>(inputs: &Value) -> Result<Box<dyn Module>, InputError> {
+    Ok(Box::new(input_error::read::<M>(inputs)?))
 }
 
 #[cfg(test)]

@@ -3,14 +3,14 @@
 use std::env;
 use std::io::{self, Write};
 use std::path::PathBuf;
-use std::process::ExitCode;
+use std::process::{Command, ExitCode, Stdio};
 use std::sync::Arc;
 use std::thread;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use veris_toe::environment::Aws;
-use veris_toe::execute::{self, Surroundings};
+use veris_toe::execute::{self, Outcome, Surroundings};
 use veris_toe::interrupt::Interrupt;
 use veris_toe::orphans;
 use veris_toe::report::Status;
@@ -19,7 +19,11 @@ use veris_toe::request::{Assignment, Config, ExecutionId, Request, RequestError,
 use super::Failure;
 use crate::cli::RunArguments;
 
+/// As AWSTOE hands it to the SSM agent.
+const REBOOT: u8 = 194;
+
 pub(crate) fn run(arguments: RunArguments) -> Result<ExitCode, Failure> {
+    let reboots = arguments.reboot;
     let (request, trace) = request(arguments)?;
     let aws = Aws::from_variables(|name| env::var(name).ok())?;
     let interrupt = Arc::new(Interrupt::default());
@@ -30,12 +34,33 @@ pub(crate) fn run(arguments: RunArguments) -> Result<ExitCode, Failure> {
     if adopts {
         orphans::end_all();
     }
-    let summary = outcome?;
+    let Outcome { summary, incomplete_logs } = outcome?;
     let mut line = serde_json::to_vec(&summary).unwrap_or_default();
     line.push(b'\n');
     // The exit code and the logs say it too, should nobody read this.
     let _ = io::stdout().write_all(&line);
-    Ok(ExitCode::from(u8::from(summary.status == Status::Failed)))
+    if summary.status == Status::RebootRequired {
+        return reboot(reboots);
+    }
+    match incomplete_logs {
+        Some(error) => Err(error.into()),
+        None => Ok(ExitCode::from(u8::from(summary.status == Status::Failed))),
+    }
+}
+
+/// Whoever runs us reboots the machine and runs the same command again, unless it asked us to reboot.
+fn reboot(by_us: bool) -> Result<ExitCode, Failure> {
+    if by_us {
+        let failure = match Command::new("systemctl").arg("reboot").stdin(Stdio::null()).status() {
+            Ok(status) if status.success() => None,
+            Ok(status) => Some(io::Error::other(status.to_string())),
+            Err(error) => Some(error),
+        };
+        if let Some(error) = failure {
+            return Err(Failure::reboot(&error));
+        }
+    }
+    Ok(ExitCode::from(REBOOT))
 }
 
 /// What the command line says comes before what the configuration says.

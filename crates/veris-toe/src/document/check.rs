@@ -13,12 +13,15 @@ pub(super) fn references(document: &Document, reader: Reader<'_>) -> Result<(), 
                 step: Some((step_index, &step.name)),
                 key: Some("inputs"),
             };
-            let templates = templates(&step.inputs);
+            let mut templates = templates(&step.inputs);
+            templates.extend(step.r#if.iter().flat_map(|r#if| crate::expression::templates(&r#if.test)));
+            templates.extend(step.r#loop.iter().flat_map(|r#loop| r#loop.over.templates()));
             let mut problems =
                 templates.iter().flat_map(crate::expression::Template::references).filter_map(|reference| {
                     match reference {
                         Reference::Variable(name) => variable(document, name),
                         Reference::Chain(chain) => chained(document, chain, (phase_index, step_index)),
+                        _ => None,
                     }
                 });
             if let Some(problem) = problems.next() {

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::Serialize;
+
 /// A document that was refused. Its `Display` is one line, `label:line:column: phase `p`, step `s`: problem`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct ParseError {
@@ -13,7 +15,7 @@ pub struct ParseError {
 }
 
 /// 1-based, as editors count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Location {
     pub line: usize,
     pub column: usize,
@@ -47,8 +49,12 @@ pub enum Problem {
     Timeout { found: i64 },
     #[error("`maxAttempts` is {found}; a step is attempted at least once")]
     MaxAttempts { found: i64 },
-    #[error("`{key}` is not supported by this version")]
-    UnsupportedKey { key: &'static str },
+    #[error("`{key}` is {found}; {reason}")]
+    FixedKey { key: &'static str, found: i64, reason: String },
+    #[error("the loop is wrong: {0}")]
+    Loop(String),
+    #[error("the condition is wrong: {0}")]
+    Condition(String),
     #[error("there is no action `{name}`")]
     UnknownAction { name: String, nearest: Option<&'static str> },
     #[error("the action `{name}` runs on Windows only")]
@@ -85,9 +91,8 @@ impl Problem {
             Self::UnknownAction { nearest: Some(nearest), .. } => format!("did you mean `{nearest}`?"),
             Self::UnknownAction { nearest: None, .. } => "see the table of actions in the README of veris-toe".into(),
             Self::WindowsAction { .. } => "use `ExecuteBash` or `ExecuteBinary` on Linux".into(),
-            Self::UnsupportedAction { .. } | Self::UnsupportedKey { .. } => {
-                "do the same in the commands of an `ExecuteBash` step".into()
-            }
+            Self::UnsupportedAction { .. } => "do the same in the commands of an `ExecuteBash` step".into(),
+            Self::FixedKey { key, .. } => format!("leave `{key}` out"),
             Self::UnknownVariable { nearest: Some(nearest), .. } => format!("did you mean `{{{{ {nearest} }}}}`?"),
             Self::UnknownVariable { name, nearest: None } => {
                 format!(
@@ -101,6 +106,8 @@ impl Problem {
             | Self::NoSteps
             | Self::Timeout { .. }
             | Self::MaxAttempts { .. }
+            | Self::Loop(_)
+            | Self::Condition(_)
             | Self::Inputs { .. }
             | Self::UnknownValue { .. } => return None,
         };

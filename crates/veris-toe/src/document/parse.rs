@@ -1,9 +1,8 @@
 //! From text to [`Document`].
 
 use std::collections::BTreeSet;
-use std::num::NonZeroU32;
-use std::time::Duration;
 
+use super::flow;
 use super::locate::{Stop, locate, location};
 use super::raw::{self, RawConstant, RawDocument, RawParameter, RawPhase, RawStep};
 use super::{
@@ -12,7 +11,6 @@ use super::{
 use crate::action::{ActionName, Unusable};
 use crate::expression::is_variable_name;
 
-const DEFAULT_TIMEOUT_SECONDS: i64 = 7200;
 const MAX_NAME_BYTES: usize = 128;
 /// Of which a document needs one; `container-host-test` alone does not make a component.
 const COMPONENT_PHASES: [&str; 3] = ["build", "validate", "test"];
@@ -148,7 +146,19 @@ impl Reader<'_> {
             }
             self.step(place, step)
         });
-        Ok(Phase { name: raw.name.clone(), steps: steps.collect::<Result<_, _>>()? })
+        let steps: Vec<Step> = steps.collect::<Result<_, _>>()?;
+        let mut seen = BTreeSet::new();
+        for (index, step) in steps.iter().enumerate() {
+            let Some(name) = step.r#loop.as_ref().and_then(|r#loop| r#loop.name.as_ref()) else {
+                continue;
+            };
+            if !seen.insert(name) {
+                let place = Place { step: Some((index, &step.name)), key: Some("loop"), ..place };
+                let scope = "the phase's loops";
+                return Err(self.error(place, Problem::DuplicateName { name: name.clone(), scope }));
+            }
+        }
+        Ok(Phase { name: raw.name.clone(), steps })
     }
 
     fn name(self, what: &'static str, name: &str, place: Place<'_>) -> Result<(), ParseError> {
@@ -160,28 +170,29 @@ impl Reader<'_> {
 
     fn step(self, place: Place<'_>, raw: &RawStep) -> Result<Step, ParseError> {
         let at = |key| Place { key: Some(key), ..place };
-        for (key, value) in [("loop", &raw.r#loop), ("if", &raw.r#if)] {
-            if value.is_some() {
-                return Err(self.error(at(key), Problem::UnsupportedKey { key }));
-            }
-        }
         let action = ActionName::find(&raw.action).map_err(|unusable| self.error(at("action"), unusable.into()))?;
-        let inputs = raw::json(&raw.inputs)
-            .and_then(|inputs| action.check(&inputs).map(|()| inputs))
+        let inputs = raw::json(raw.inputs.as_ref().unwrap_or(&serde_yaml::Value::Mapping(serde_yaml::Mapping::new())))
+            .and_then(|inputs| action.check(&inputs).map(|()| inputs).map_err(|error| error.to_string()))
             .map_err(|message| self.error(at("inputs"), Problem::Inputs { action: action.as_str(), message }))?;
-        let timeout = match raw.timeout_seconds.unwrap_or(DEFAULT_TIMEOUT_SECONDS) {
-            -1 => None,
-            seconds => match u64::try_from(seconds) {
-                Ok(positive @ 1..) => Some(Duration::from_secs(positive)),
-                _ => return Err(self.error(at("timeoutSeconds"), Problem::Timeout { found: seconds })),
-            },
-        };
-        let found = raw.max_attempts.unwrap_or(1);
-        let max_attempts = u32::try_from(found)
-            .ok()
-            .and_then(NonZeroU32::new)
-            .ok_or_else(|| self.error(at("maxAttempts"), Problem::MaxAttempts { found }))?;
-        Ok(Step { name: raw.name.clone(), action, timeout, on_failure: raw.on_failure, max_attempts, inputs })
+        let r#if = raw.r#if.as_ref().map(flow::condition).transpose();
+        let r#if = r#if.map_err(|message| self.error(at("if"), Problem::Condition(message)))?;
+        let r#loop = raw.r#loop.as_ref().map(flow::repetition).transpose();
+        let r#loop = r#loop.map_err(|message| self.error(at("loop"), Problem::Loop(message)))?;
+        let timeout = flow::timeout(action, raw.timeout_seconds);
+        let timeout = timeout.map_err(|problem| self.error(at("timeoutSeconds"), problem))?;
+        let max_attempts = flow::max_attempts(action, raw.max_attempts);
+        let max_attempts = max_attempts.map_err(|problem| self.error(at("maxAttempts"), problem))?;
+        Ok(Step {
+            name: raw.name.clone(),
+            action,
+            timeout,
+            on_failure: raw.on_failure,
+            max_attempts,
+            r#if,
+            r#loop,
+            disable_logging: raw.disable_logging,
+            inputs,
+        })
     }
 
     pub(super) fn error(self, place: Place<'_>, problem: Problem) -> ParseError {
@@ -232,7 +243,7 @@ impl Reader<'_> {
 
 impl Parameter {
     fn from_raw(name: String, raw: RawParameter) -> Self {
-        Self { name, default: raw.default, description: raw.description }
+        Self { name, default: raw.default, description: raw.description, allowed_values: raw.allowed_values }
     }
 }
 

@@ -21,12 +21,14 @@ pub(super) struct RawDocument {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(super) struct RawParameter {
     #[serde(rename = "type")]
     pub(super) _kind: VariableType,
     pub(super) default: Option<String>,
     pub(super) description: Option<String>,
+    #[serde(default)]
+    pub(super) allowed_values: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -60,7 +62,9 @@ pub(super) struct RawStep {
     #[serde(default)]
     pub(super) on_failure: OnFailure,
     pub(super) max_attempts: Option<i64>,
-    pub(super) inputs: Value,
+    pub(super) inputs: Option<Value>,
+    #[serde(default)]
+    pub(super) disable_logging: bool,
     pub(super) r#loop: Option<Value>,
     pub(super) r#if: Option<Value>,
 }

@@ -11,6 +11,7 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 /// Answers are short; anything longer is not the service.
 const MAX_ANSWER: u64 = 64 * 1024;
 const TOKEN_SECONDS: &str = "300";
+const CREDENTIALS: &str = "the role's credentials";
 
 #[derive(Debug, thiserror::Error)]
 pub enum MetadataError {
@@ -21,7 +22,7 @@ pub enum MetadataError {
     Unreachable { endpoint: String, what: &'static str, source: Box<ureq::Error> },
     #[error("the instance metadata service at {endpoint} answers {status} for {what}{cure}")]
     Status { endpoint: String, what: &'static str, status: u16, cure: &'static str },
-    #[error("the instance metadata service at {endpoint} gives no credentials that can be read")]
+    #[error("the instance metadata service at {endpoint} answers what cannot be read")]
     Unreadable { endpoint: String },
 }
 
@@ -39,6 +40,12 @@ struct RoleCredentials {
     access_key_id: String,
     secret_access_key: String,
     token: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Identity {
+    account_id: String,
 }
 
 impl<'a> Metadata<'a> {
@@ -66,8 +73,20 @@ impl<'a> Metadata<'a> {
         self.get("the region", "latest/meta-data/placement/region")
     }
 
+    pub(crate) fn account_id(&self) -> Result<String, MetadataError> {
+        let identity = self.get("the account", "latest/dynamic/instance-identity/document")?;
+        let unreadable = |_| MetadataError::Unreadable { endpoint: self.endpoint.to_string() };
+        let Identity { account_id } = serde_json::from_str(&identity).map_err(unreadable)?;
+        Ok(account_id)
+    }
+
+    /// Whatever there is below `meta-data/`.
+    pub(crate) fn value(&self, path: &str) -> Result<String, MetadataError> {
+        self.get("that path", &format!("latest/meta-data/{path}"))
+    }
+
     pub(crate) fn credentials(&self) -> Result<Credentials, MetadataError> {
-        const WHAT: &str = "the role's credentials";
+        const WHAT: &str = CREDENTIALS;
         let roles = self.get(WHAT, "latest/meta-data/iam/security-credentials/")?;
         let role = roles.lines().next().unwrap_or_default().trim();
         let answer = self.get(WHAT, &format!("latest/meta-data/iam/security-credentials/{role}"))?;
@@ -95,7 +114,8 @@ impl<'a> Metadata<'a> {
         let mut response = response.map_err(failed)?;
         let status = response.status().as_u16();
         if status != 200 {
-            let cure = if status == 404 { "; give the instance an instance profile" } else { "" };
+            let cure =
+                if status == 404 && what == CREDENTIALS { "; give the instance an instance profile" } else { "" };
             return Err(MetadataError::Status { endpoint: endpoint(), what, status, cure });
         }
         response.body_mut().with_config().limit(MAX_ANSWER).read_to_string().map_err(failed)

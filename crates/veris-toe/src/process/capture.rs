@@ -12,6 +12,15 @@ pub(super) enum Stream {
     Stderr,
 }
 
+impl Stream {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Stdout => "Stdout",
+            Self::Stderr => "Stderr",
+        }
+    }
+}
+
 #[derive(Default)]
 pub(super) struct Capture {
     output: Vec<u8>,

@@ -79,6 +79,6 @@ fn trace_shows_what_the_runner_does() {
     let sandbox = Sandbox::new();
     sandbox.write("fine.yaml", &document(FINE));
     let ran = sandbox.veris_toe(&["run", "-d", "fine.yaml", "--trace"]).succeeded();
-    assert!(ran.stderr.contains("document fine.yaml begins"));
-    assert!(ran.stderr.contains("[build] [Do] ended: Success"));
+    assert!(ran.stderr.contains("Document fine.yaml"));
+    assert!(ran.stderr.contains("[build] [Do] ExecuteBash ended: Success"));
 }

@@ -1,8 +1,10 @@
 //! What is refused before anything runs, and how the author is told.
 
+use std::num::NonZeroI64;
+
 use insta::assert_snapshot;
 use proptest::prelude::*;
-use veris_toe::document::{OnFailure, parse};
+use veris_toe::document::{Branch, OnFailure, Over, Step, parse};
 
 use crate::support::document;
 
@@ -74,20 +76,73 @@ fn actions_that_cannot_run_here_are_refused_by_name() {
     chat.yaml:24:17: phase `test`, step `Ask`: the action `InstallMSI` runs on Windows only
     hint: use `ExecuteBash` or `ExecuteBinary` on Linux
     ");
-    assert_snapshot!(refusal(&COMPLETE.replace("ExecuteBash", "Reboot")), @r"
-    chat.yaml:24:17: phase `test`, step `Ask`: the action `Reboot` is not supported by this version
-    hint: do the same in the commands of an `ExecuteBash` step
-    ");
 }
 
 #[test]
 fn keys_that_would_change_the_meaning_are_not_ignored() {
-    assert_snapshot!(refusal(&COMPLETE.replace("timeoutSeconds: -1", "loop: {forEach: [a, b]}")), @r"
-    chat.yaml:25:15: phase `test`, step `Ask`: `loop` is not supported by this version
-    hint: do the same in the commands of an `ExecuteBash` step
-    ");
-    assert_snapshot!(refusal(&COMPLETE.replace("onFailure: Continue", "onfailure: Continue")), @"chat.yaml:16:9: phase `build`, step `Fetch`: unknown field `onfailure`, expected one of `name`, `action`, `timeoutSeconds`, `onFailure`, `maxAttempts`, `inputs`, `loop`, `if`");
+    assert_snapshot!(refusal(&COMPLETE.replace("onFailure: Continue", "onfailure: Continue")), @"chat.yaml:16:9: phase `build`, step `Fetch`: unknown field `onfailure`, expected one of `name`, `action`, `timeoutSeconds`, `onFailure`, `maxAttempts`, `inputs`, `disableLogging`, `loop`, `if`");
     assert_snapshot!(refusal(&COMPLETE.replace("Continue", "Retry")), @"chat.yaml:16:20: phase `build`, step `Fetch`: onFailure: unknown variant `Retry`, expected one of `Abort`, `Continue`, `Ignore`");
+}
+
+/// A step with one key more, given as YAML.
+fn step_with(key: &str) -> String {
+    document(&format!("- {{name: Say, action: ExecuteBash, inputs: {{commands: [ls]}}, {key}}}"))
+}
+
+#[track_caller]
+fn read_step(key: &str) -> Step {
+    parse(&step_with(key), "chat.yaml").unwrap().phases.remove(0).steps.remove(0)
+}
+
+#[test]
+fn loops_are_understood() {
+    let over = |key: &str| read_step(key).r#loop.unwrap().over;
+    let update_by = |step| NonZeroI64::new(step).unwrap();
+    assert_eq!(
+        over("loop: {for: {start: 0, end: 4, updateBy: 2}}"),
+        Over::Range { start: 0, end: 4, update_by: update_by(2) }
+    );
+    assert_eq!(
+        over("loop: {for: {start: 3, end: 1, updateBy: -1}}"),
+        Over::Range { start: 3, end: 1, update_by: update_by(-1) }
+    );
+    assert_eq!(over("loop: {forEach: [a, b]}"), Over::List(vec!["a".to_owned(), "b".to_owned()]));
+    let split = |delimiter: &str| Over::Split { list: "a b".to_owned(), delimiter: delimiter.to_owned() };
+    assert_eq!(over("loop: {forEach: {list: a b, delimiter: ' '}}"), split(" "));
+    assert_eq!(over("loop: {forEach: {list: a b}}"), split(","));
+    assert_eq!(read_step("loop: {name: Files, forEach: [a]}").r#loop.unwrap().name.as_deref(), Some("Files"));
+}
+
+#[test]
+fn conditions_are_understood() {
+    let condition = read_step("if: {stringEquals: '{{ loop.value }}', value: a, then: Abort}").r#if.unwrap();
+    assert_eq!(condition.test, serde_json::json!({"stringEquals": "{{ loop.value }}", "value": "a"}));
+    assert_eq!((condition.then, condition.r#else), (Branch::Abort, Branch::Skip));
+    let nested = read_step("if: {not: {binaryExists: tar, else: Abort}}").r#if.unwrap();
+    assert_eq!((nested.test, nested.r#else), (serde_json::json!({"not": {"binaryExists": "tar"}}), Branch::Abort));
+    let condition = read_step("if: {fileExists: /x}").r#if.unwrap();
+    assert_eq!((condition.then, condition.r#else), (Branch::Execute, Branch::Skip));
+}
+
+#[test]
+fn wrong_loops_and_conditions_are_refused() {
+    let wrong = |key: &str| refusal(&step_with(key));
+    assert_snapshot!(wrong("loop: {for: {start: 0, end: 4, updateBy: 0}}"), @"chat.yaml:5:74: phase `build`, step `Say`: the loop is wrong: `updateBy` is 0, so it would never end");
+    assert_snapshot!(wrong("loop: {for: {start: 0, end: 4, updateBy: -1}}"), @"chat.yaml:5:74: phase `build`, step `Say`: the loop is wrong: -1 never leads from 0 to 4");
+    assert_snapshot!(wrong("loop: {for: {start: '{{ Version }}', end: 4, updateBy: 1}}"), @r#"chat.yaml:5:74: phase `build`, step `Say`: the loop is wrong: invalid type: string "{{ Version }}", expected i64"#);
+    assert_snapshot!(wrong("loop: {name: loop, forEach: [a]}"), @"chat.yaml:5:74: phase `build`, step `Say`: the loop is wrong: `loop` is no valid name; use 1 to 128 letters, digits, `_` or `-`, and not `loop`");
+    assert_snapshot!(wrong("loop: {forEach: {list: a|b, delimiter: '|'}}"), @"chat.yaml:5:74: phase `build`, step `Say`: the loop is wrong: `|` is no delimiter; use one of . , ; : - _ space, newline and tab");
+    assert_snapshot!(wrong("loop: {name: Files}"), @"chat.yaml:5:74: phase `build`, step `Say`: the loop is wrong: it has either `for` or `forEach`");
+    assert_snapshot!(wrong("loop: {forEach: ['{{ Versoin }}']}"), @r"
+    chat.yaml:5:50: phase `build`, step `Say`: `{{ Versoin }}` names no parameter or constant of this document
+    hint: declare `Versoin` under `parameters` or `constants`; for literal braces, declare a constant that holds them
+    ");
+    assert_snapshot!(wrong("if: {fileExists: /x, then: Exceute}"), @r#"chat.yaml:5:72: phase `build`, step `Say`: the condition is wrong: `then` is "Exceute"; it is one of Execute, Skip and Abort"#);
+    assert_snapshot!(wrong("if: {then: Execute}"), @"chat.yaml:5:72: phase `build`, step `Say`: the condition is wrong: `if` has no operator");
+    assert_snapshot!(wrong("if: {stringEquals: '{{ Versoin }}', value: a}"), @r"
+    chat.yaml:5:50: phase `build`, step `Say`: `{{ Versoin }}` names no parameter or constant of this document
+    hint: declare `Versoin` under `parameters` or `constants`; for literal braces, declare a constant that holds them
+    ");
 }
 
 #[test]

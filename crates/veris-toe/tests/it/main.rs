@@ -3,9 +3,14 @@
 #![expect(clippy::unwrap_used, reason = "what cannot be unwrapped fails the test, with its place")]
 
 mod command_line;
+mod conditions;
+mod corpus;
 mod documents;
 mod downloads;
 mod files;
+mod loops;
+mod nested;
 mod policies;
 mod processes;
+mod reboots;
 mod support;

@@ -55,21 +55,38 @@ fn a_document_runs_phase_by_phase_and_hands_values_on() {
     [build] [Greet] hello 1.0.0
     [validate] [Look] hello 1.0.0!
     ");
-    assert_snapshot!(ran.stdout, @r#"{"executionId":"id-1","status":"Success","failedStepCount":0,"executedStepCount":3,"ignoredFailedStepCount":0,"failureMessage":"","logUrl":"[DIR]/TOE_[TIME]_id-1"}"#);
+    assert_snapshot!(ran.stdout, @r#"{"executionId":"id-1","status":"success","failedStepCount":0,"executedStepCount":3,"ignoredFailedStepCount":0,"failureMessage":"","logUrl":"[DIR]/TOE_[TIME]_id-1"}"#);
     assert_eq!(sandbox.read("kept.txt"), "hello 1.0.0!");
 }
 
 #[test]
 fn the_log_folder_tells_the_whole_run() {
     let sandbox = Sandbox::new();
-    let ran = sandbox.run(TWO_PHASES).succeeded();
+    let ran = sandbox.run(TWO_PHASES);
     let mut names: Vec<String> =
         std::fs::read_dir(sandbox.logs()).unwrap().map(|entry| file_name(&entry.unwrap().path())).collect();
     names.sort();
-    assert_eq!(names, ["application.log", "chaining.json", "console.log", "detailedoutput.json", "document.yaml"]);
+    assert_eq!(names, ["D0__document.yaml", "application.log", "chaining.json", "console.log", "detailedoutput.json"]);
     assert!(file_name(&sandbox.logs()).ends_with("_UTC-0_test"));
-    assert_eq!(sandbox.log("document.yaml"), TWO_PHASES);
-    assert_eq!(sandbox.log("console.log"), ran.stderr);
+    assert_eq!(sandbox.log("D0__document.yaml"), TWO_PHASES);
+    ran.succeeded();
+    let console = sandbox.log("console.log");
+    let lines: Vec<&str> = console.lines().map(|line| line.split_once(' ').unwrap().1).collect();
+    assert_eq!(
+        lines,
+        [
+            "the run begins",
+            "Document document.yaml",
+            "Phase build",
+            "Step Greet",
+            "Stdout: hello 0.9",
+            "Step Keep",
+            "Phase validate",
+            "Step Look",
+            "Content: hello 0.9!",
+            "TOE has completed execution successfully"
+        ]
+    );
     let mut detailed: Value = serde_json::from_str(&sandbox.log("detailedoutput.json")).unwrap();
     hide_times(&mut detailed);
     assert_snapshot!(serde_json::to_string_pretty(&detailed).unwrap());
@@ -116,7 +133,7 @@ fn continue_goes_on_but_the_document_failed() {
     );
     let summary = ran.failed().summary();
     assert_eq!((&summary["failedStepCount"], &summary["executedStepCount"]), (&1.into(), &2.into()));
-    assert_eq!(summary["status"], "Failed");
+    assert_eq!(summary["status"], "failed");
     assert!(sandbox.path("after").exists());
 }
 
@@ -126,7 +143,7 @@ fn an_ignored_failure_is_a_success() {
     let ran =
         sandbox.run_steps("- {name: Break, action: ExecuteBash, onFailure: Ignore, inputs: {commands: ['false']}}");
     let summary = ran.succeeded().summary();
-    assert_eq!(summary["status"], "SuccessWithIgnoredFailure");
+    assert_eq!(summary["status"], "successWithIgnoredFailure");
     assert_eq!((&summary["failedStepCount"], &summary["ignoredFailedStepCount"]), (&0.into(), &1.into()));
 }
 
@@ -202,4 +219,45 @@ fn hide_times(value: &mut Value) {
         }
         _ => {}
     }
+}
+
+#[test]
+fn what_a_step_with_disable_logging_prints_is_nowhere_but_in_its_outputs() {
+    let sandbox = Sandbox::new();
+    let ran = sandbox.run_steps(
+        r#"
+- name: Ask
+  action: ExecuteBash
+  disableLogging: true
+  maxAttempts: 2
+  inputs: {commands: ['echo hush$((40 + 2)); [ -e again ] || { touch again; exit 1; }']}
+- {name: Use, action: ExecuteBash, inputs: {commands: ['[ "{{ build.Ask.outputs.stdout }}" = hush42 ] && echo known']}}
+"#,
+    );
+    let ran = ran.succeeded();
+    assert_snapshot!(ran.stderr, @r"
+    [build] [Ask] attempt 1 of 2 failed: bash ended with exit code 1; its output is withheld (`disableLogging`)
+    [build] [Use] known
+    ");
+    for name in ["console.log", "application.log"] {
+        assert!(!sandbox.log(name).contains("hush42"), "{name}");
+    }
+    let detailed: Value = serde_json::from_str(&sandbox.log("detailedoutput.json")).unwrap();
+    assert_eq!(detailed["documents"][0]["phases"][0]["steps"][0]["outputs"], "[]");
+}
+
+#[test]
+fn values_come_from_the_environment_and_the_run() {
+    let sandbox = Sandbox::new();
+    let steps = "- {name: Tell, action: ExecuteBash, inputs: {commands: ['echo {{ env:COLOUR }} {{ context:executionId }} {{ context:phase }} {{ context:step }} {{ context:osPlatform }}']}}
+- {name: Missing, action: ExecuteBash, onFailure: Ignore, inputs: {commands: ['echo {{ env:NO_SUCH }}']}}
+- {name: Secret, action: ExecuteBash, inputs: {commands: ['echo {{ aws:ssm:/chat/key }}']}}";
+    sandbox.write("document.yaml", &crate::support::document(steps));
+    let mut command = sandbox.command(&["run", "-d", "document.yaml", "-i", "id-1"]);
+    let ran = sandbox.finish(command.env("COLOUR", "green").output().unwrap()).failed();
+    assert_snapshot!(ran.stderr, @r"
+    [build] [Tell] green id-1 build Tell linux
+    [build] [Missing] failed (ignored): `{{ env:NO_SUCH }}` has no value: the runner's environment has no such variable
+    [build] [Secret] failed: `{{ aws:ssm:/chat/key }}` cannot be asked of the Parameter Store by this version; hand the value over as a parameter
+    ");
 }

@@ -82,13 +82,6 @@ fn much_output_is_streamed_but_only_its_beginning_kept() {
 }
 
 #[test]
-fn exit_194_is_told_apart() {
-    let sandbox = Sandbox::new();
-    let ran = sandbox.run_steps("- {name: Update, action: ExecuteBash, inputs: {commands: [exit 194]}}");
-    assert_snapshot!(ran.failed().failure(), @"document document.yaml: phase `build`: step `Update` (ExecuteBash): bash ended with exit code 194: it asks for a reboot, which this version does not support");
-}
-
-#[test]
 fn a_binary_gets_its_arguments_as_they_are() {
     let sandbox = Sandbox::new();
     let steps =
