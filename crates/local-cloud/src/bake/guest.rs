@@ -18,8 +18,8 @@ use crate::state::image_builder::ComponentFailure;
 
 /// How long an instance may run. An emulated processor on a busy machine takes ten times as long as a real one.
 const DEADLINE: Duration = Duration::from_mins(30);
-/// More reboots than any sensible document asks for.
-const MOST_REBOOTS: usize = 10;
+/// More reboots than any sensible recipe asks for. The runner allows fifteen to one component.
+const MOST_REBOOTS: usize = 30;
 /// How often the log of a running instance is read.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// How many lines of the log a failure quotes, where there is room.
