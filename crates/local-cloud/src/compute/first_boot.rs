@@ -65,7 +65,7 @@ pub(super) fn prepare(
     }
 }
 
-/// The files that cloud-init's data source NoCloud reads.
+/// The files that cloud-init's data source `NoCloud` reads.
 fn write_cidata(directory: &Path, instance_id: &str, user_data: &Path) -> io::Result<()> {
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
     write(&directory.join("meta-data"), format!("instance-id: {instance_id}\n").as_bytes())?;

@@ -118,7 +118,8 @@ impl Machine<'_> {
         // A host that loses its power loses a build with it; an instance's disk is written when the guest asks for it.
         let cache = if self.agent { "unsafe" } else { "writeback" };
         add("-drive", &format!("file=disk.qcow2,format=qcow2,if=none,id=root,cache={cache},discard=unmap"));
-        add("-device", "virtio-blk-pci,drive=root,bootindex=0");
+        // A kernel that QEMU loads itself has taken the first place.
+        add("-device", "virtio-blk-pci,drive=root,bootindex=1");
         if self.cidata {
             // QEMU makes a read-only FAT volume of the directory.
             let volume = "driver=vvfat,dir=cidata,label=CIDATA,floppy=off,rw=off,read-only=on,node-name=cidata";

@@ -163,7 +163,8 @@ async fn wait(compute: &Compute, instance_id: &str, wanted: InstanceState) {
     let deadline = Instant::now() + PATIENCE;
     while state_of(compute, instance_id) != wanted {
         let instance = compute.store.read(|state| state.instances[instance_id].clone());
-        assert!(Instant::now() < deadline, "{instance:?}\n{}", compute.console(instance_id));
+        let is_hopeless = instance.state == InstanceState::Terminated || Instant::now() > deadline;
+        assert!(!is_hopeless, "{instance:?}\n{}", compute.console(instance_id));
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }

@@ -70,10 +70,11 @@ fn stand_in() -> Option<PathBuf> {
         "/usr/lib/grub/i386-pc/boot.img",
         "/usr/lib/grub/x86_64-efi/linux.mod",
         "/usr/bin/mformat",
+        "/usr/sbin/sfdisk",
     ];
     if let Some(missing) = needed.iter().find(|path| !Path::new(path).exists()) {
         skipped(&format!(
-            "there is no {missing}; on Debian: apt-get install mmdebstrap qemu-utils grub-common grub-pc-bin grub-efi-amd64-bin mtools"
+            "there is no {missing}; on Debian: apt-get install mmdebstrap qemu-utils grub-common grub-pc-bin grub-efi-amd64-bin mtools fdisk"
         ));
         return None;
     }

@@ -3,6 +3,7 @@
 # loader for BIOS and for UEFI, a distribution's kernel with its own initial RAM disk, and cloud-init that looks for NoCloud
 # alone. Nothing of the local cloud is in it. Needs neither root nor a loop device.
 set -eu
+PATH=$PATH:/usr/sbin:/sbin
 here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d "${TMPDIR:-/var/tmp}/own-loader-XXXXXXXX")
 trap 'rm -rf "$work"' EXIT
@@ -22,9 +23,16 @@ grub-mkimage -O x86_64-efi -p '(hd0,gpt1)/boot/grub' -c "$work/grub.cfg" -o "$wo
 cp /usr/lib/grub/i386-pc/boot.img "$work/boot.img"
 chmod 0644 "$work"/*
 
+# A small first RAM disk: an emulated BIOS reads some hundred kilobytes a second.
+cat >"$work/initramfs.sh" <<'END'
+mkdir -p "$1/etc/initramfs-tools/conf.d"
+echo MODULES=list >"$1/etc/initramfs-tools/conf.d/modules"
+printf 'virtio_pci\nvirtio_blk\next4\n' >"$1/etc/initramfs-tools/modules"
+END
 mmdebstrap --mode="$mode" --variant=minbase --architectures=amd64 --format=null \
     --include=linux-image-cloud-amd64,initramfs-tools,zstd,systemd-sysv,udev,dbus,iproute2,cloud-init,python3,curl,procps \
-    --aptopt='Acquire::Languages "none"' --dpkgopt=force-unsafe-io \
+    --aptopt='Acquire::Languages "none"' --dpkgopt=force-unsafe-io --dpkgopt=force-confold \
+    --essential-hook="sh '$work/initramfs.sh' \"\$1\"" \
     --dpkgopt=path-exclude='/usr/share/doc/*' --dpkgopt=path-exclude='/usr/share/man/*' --dpkgopt=path-exclude='/usr/share/locale/*' \
     --customize-hook="sh '$here/disk.sh' \"\$1\" '$work'" bookworm
 qemu-img convert -f raw -O qcow2 "$work/disk.raw" "$1"
