@@ -30,7 +30,10 @@ disk.raw1 : start=32768, type=0FC63DAF-8483-4772-8E79-3D69D8477DE4
 disk.raw127 : start=2048, size=2048, type=21686148-6449-6E6F-744E-656564454649
 disk.raw128 : start=4096, size=20480, type=C12A7328-F81F-11D2-BA4B-00A0C93EC93B
 END
-mkfs.ext4 -q -F -L root -E offset=$((32768 * 512)) -d "$root" "$work/disk.raw" "$((size - 2))M"
+# Without what is mounted below it while mmdebstrap is at work.
+cp -ax "$root" "$work/root"
+mkfs.ext4 -q -F -L root -E offset=$((32768 * 512)) -d "$work/root" "$work/disk.raw" "$((size - 2))M"
+rm -rf "$work/root"
 
 put() { # FILE BYTE: writes standard input there.
     dd of="$1" bs=1 seek="$2" conv=notrunc status=none
