@@ -24,6 +24,11 @@ clippy *flags:
 test *flags:
     cargo test --locked {{ flags }}
 
+# Fuzzes a reader of veris-toe: document, check, expression, condition or parameters
+[group('test')]
+fuzz target seconds='300':
+    cd crates/veris-toe && mkdir -p fuzz/corpus/{{ target }} && RUSTC_BOOTSTRAP=1 cargo fuzz run --sanitizer none {{ target }} fuzz/corpus/{{ target }} fuzz/seeds/{{ target }} -- -max_total_time={{ seconds }} -timeout=10
+
 # Timings of the main job, as a table
 [group('bench')]
 bench *flags:

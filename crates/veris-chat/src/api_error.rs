@@ -1,15 +1,18 @@
 //! Errors as the clients see them: `{"error":{"message","type","code"}}` with a status.
 
+use std::error::Error;
+
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use crate::bedrock::{Failure, FailureKind};
+use crate::sessions::StoreError;
 
 /// Bedrock says that it throttles but not for how long; its quotas are counted by the minute.
-const RETRY_AFTER_THROTTLING: &str = "10";
-const RETRY_AFTER_OVERLOAD: &str = "5";
+const RETRY_AFTER_THROTTLING: u64 = 10;
+const RETRY_AFTER_OVERLOAD: u64 = 5;
 
 /// An error with everything a client needs to act on it.
 #[derive(Debug)]
@@ -18,7 +21,8 @@ pub(crate) struct ApiError {
     kind: &'static str,
     pub(crate) code: &'static str,
     message: String,
-    retry_after: Option<&'static str>,
+    /// In seconds.
+    retry_after: Option<u64>,
 }
 
 impl ApiError {
@@ -27,8 +31,13 @@ impl ApiError {
     }
 
     pub(crate) fn not_found() -> Self {
-        let message = "there is nothing at this path: the service answers /health, /version, /chat/, /chat/stream/ and /chat/sessions/{id}";
+        let message = "there is nothing at this path: the service answers /health, /version, /chat/, /chat/stream/, /chat/sessions/{id} and /v1/";
         Self::invalid_request(StatusCode::NOT_FOUND, "not_found", message)
+    }
+
+    pub(crate) fn model_not_found(models: &[&str]) -> Self {
+        let message = format!("there is no such model here: send `model` as `{}`", models.join("` or `"));
+        Self::invalid_request(StatusCode::NOT_FOUND, "model_not_found", message)
     }
 
     pub(crate) fn method_not_allowed() -> Self {
@@ -44,12 +53,51 @@ impl ApiError {
 
     pub(crate) fn overloaded() -> Self {
         let message = "the server answers as many chats as it may at the same time: wait and send the message again";
-        Self::server(StatusCode::SERVICE_UNAVAILABLE, "overloaded", message).retry_after(RETRY_AFTER_OVERLOAD)
+        Self::limited("overloaded", message).retry_after(RETRY_AFTER_OVERLOAD)
+    }
+
+    pub(crate) fn too_many_requests(seconds: u64) -> Self {
+        let message = format!("this client has used up its requests for the moment: wait {seconds} s");
+        Self::limited("rate_limit_exceeded", message).retry_after(seconds)
+    }
+
+    pub(crate) fn no_key() -> Self {
+        Self::unauthorized("missing_api_key", "this server wants a key: send it as `Authorization: Bearer KEY`")
+    }
+
+    pub(crate) fn wrong_key() -> Self {
+        Self::unauthorized("invalid_api_key", "the key is not one of this server's: ask its operator for one")
+    }
+
+    fn unauthorized(code: &'static str, message: &str) -> Self {
+        Self { kind: "authentication_error", ..Self::invalid_request(StatusCode::UNAUTHORIZED, code, message) }
+    }
+
+    fn limited(code: &'static str, message: impl Into<String>) -> Self {
+        Self { kind: "rate_limit_error", ..Self::server(StatusCode::TOO_MANY_REQUESTS, code, message) }
     }
 
     pub(crate) fn stopping() -> Self {
         let message = "the server is stopping: send the message again";
         Self::server(StatusCode::SERVICE_UNAVAILABLE, "stopping", message).retry_after(RETRY_AFTER_OVERLOAD)
+    }
+
+    pub(crate) fn internal() -> Self {
+        let message = "the server failed while it answered: report it with the time, and send the message again";
+        Self::server(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", message)
+    }
+
+    /// The cause goes to the log: it names paths.
+    pub(crate) fn session_store(error: &StoreError) -> Self {
+        if let StoreError::Overtaken = error {
+            let message = "the session was continued or deleted elsewhere while this answer was written, so it was not \
+                           kept: send the message again";
+            return Self::invalid_request(StatusCode::CONFLICT, "session_overtaken", message);
+        }
+        tracing::error!("{error}: {}", error.source().map(ToString::to_string).unwrap_or_default());
+        let message = "the conversation cannot be read or kept at the moment: the log of the server says why";
+        Self::server(StatusCode::SERVICE_UNAVAILABLE, "session_store_unavailable", message)
+            .retry_after(RETRY_AFTER_OVERLOAD)
     }
 
     fn server(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
@@ -60,8 +108,12 @@ impl ApiError {
         Self { kind: "upstream_error", ..Self::server(status, code, message) }
     }
 
-    fn retry_after(self, seconds: &'static str) -> Self {
+    fn retry_after(self, seconds: u64) -> Self {
         Self { retry_after: Some(seconds), ..self }
+    }
+
+    pub(crate) fn message(&self) -> &str {
+        &self.message
     }
 
     /// The body, and the same object inside a stream that has begun.
@@ -104,7 +156,10 @@ impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let mut response = (self.status, Json(self.body())).into_response();
         if let Some(seconds) = self.retry_after {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static(seconds));
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         response
     }

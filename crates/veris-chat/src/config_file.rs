@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use crate::access::ApiKey;
+use crate::settings::OnDisconnect;
+
 /// Every key is optional; an unknown key is an error.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -14,9 +17,27 @@ pub(crate) struct ConfigFile {
     pub(crate) port: Option<u16>,
     pub(crate) model_id: Option<String>,
     pub(crate) max_tokens: Option<NonZeroU32>,
+    pub(crate) context_tokens: Option<NonZeroU32>,
+    pub(crate) prompt_caching: Option<bool>,
+    pub(crate) timeouts: TimeoutsInSeconds,
+    pub(crate) on_disconnect: Option<OnDisconnect>,
     pub(crate) max_streams: Option<NonZeroUsize>,
+    pub(crate) api_keys: Vec<ApiKey>,
+    pub(crate) requests_per_minute: Option<NonZeroU32>,
+    pub(crate) cors_origins: Vec<String>,
+    pub(crate) session_store: Option<String>,
     pub(crate) system_prompt: Option<String>,
     pub(crate) release_file: Option<PathBuf>,
+}
+
+/// Limits of a call to Bedrock.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct TimeoutsInSeconds {
+    pub(crate) headers: Option<NonZeroU32>,
+    pub(crate) first_token: Option<NonZeroU32>,
+    pub(crate) idle: Option<NonZeroU32>,
+    pub(crate) total: Option<NonZeroU32>,
 }
 
 /// Why `config.yaml` was refused.

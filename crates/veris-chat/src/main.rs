@@ -63,6 +63,7 @@ async fn listen(settings: Settings) -> anyhow::Result<()> {
     let listener = TcpListener::bind(settings.listen).await.with_context(|| {
         format!("failed to listen on {}: stop what listens there, or set HOST and PORT", settings.listen)
     })?;
+    let state = AppState::new(settings.clone(), bedrock::client(&settings.model))?;
     let address = listener.local_addr().context("failed to learn the address of the socket")?;
     tracing::info!(
         server.address = %address,
@@ -74,19 +75,19 @@ async fn listen(settings: Settings) -> anyhow::Result<()> {
         "veris-chat {} listens on {address}",
         settings.release.version,
     );
-    let client = bedrock::client(&settings.model);
     let signal = async move {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
     };
-    serve(listener, AppState::new(settings, client), signal, DRAIN).await.context("failed to serve")
+    serve(listener, state, signal, DRAIN).await.context("failed to serve")
 }
 
 /// One JSON document a line on standard error. The levels are fixed: below them the SDK logs the text of messages.
 fn write_logs() {
     let levels = Targets::new().with_default(LevelFilter::WARN).with_target("veris_chat", LevelFilter::INFO);
-    let lines = tracing_subscriber::fmt::layer().json().flatten_event(true).with_writer(io::stderr);
+    let lines =
+        tracing_subscriber::fmt::layer().json().flatten_event(true).with_span_list(false).with_writer(io::stderr);
     tracing_subscriber::registry().with(lines).with(levels).init();
 }

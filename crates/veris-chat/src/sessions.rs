@@ -1,101 +1,162 @@
-//! Conversations, kept in memory.
+//! Conversations: one turn at a time in each, and nothing kept of a turn that did not come to an end.
 
-use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+mod dynamodb;
+mod history;
+mod sqlite;
+mod store;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::OwnedMutexGuard;
 
-/// A session that was not used for longest is forgotten when there are more.
-const MAX_SESSIONS: usize = 2_000;
-/// The model sees at most this many earlier exchanges …
-const WINDOW_EXCHANGES: usize = 20;
-/// … and at most this many bytes of them, about a tenth of the model's context.
-const WINDOW_BYTES: usize = 100_000;
+pub(crate) use history::{Exchange, History, Tokens, estimate};
+pub use store::{SessionStore, StoreError, Table};
+
+use store::Store;
+
 /// How long a message waits for the answer to the session's previous one.
 const MAX_WAIT: Duration = Duration::from_secs(30);
 
-/// Every conversation of this process.
-#[derive(Debug, Default)]
-pub(crate) struct Sessions(Mutex<HashMap<String, Session>>);
+/// Names a conversation: the client's id within the client's own ids.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(crate) struct SessionKey(String);
 
-#[derive(Debug)]
-struct Session {
-    history: Arc<tokio::sync::Mutex<History>>,
-    last_used: Instant,
+impl SessionKey {
+    /// Neither part holds a control character, so no two pairs make the same key.
+    pub(crate) fn new(owner: &str, session_id: &str) -> Self {
+        Self(format!("{owner}\u{1f}{session_id}"))
+    }
+
+    fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
-/// Another answer of the same session is still being written.
+impl fmt::Debug for SessionKey {
+    /// Clients put names of people into their ids.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SessionKey(…)")
+    }
+}
+
+/// Every conversation, in its store.
 #[derive(Debug)]
-pub(crate) struct Busy;
+pub(crate) struct Sessions {
+    store: Store,
+    /// Only of sessions in which a message is being answered or waits.
+    turns: Mutex<HashMap<SessionKey, Arc<TurnLock>>>,
+}
+
+#[derive(Debug, Default)]
+struct TurnLock {
+    turn: Arc<tokio::sync::Mutex<()>>,
+    /// The session was deleted: what is being answered in it must not bring it back.
+    forgotten: Arc<AtomicBool>,
+}
+
+/// Why no turn was given.
+#[derive(Debug)]
+pub(crate) enum Refusal {
+    /// Another message of the session is still being answered.
+    Busy,
+    Store(StoreError),
+}
 
 impl Sessions {
-    /// The history of a session, held by one answer at a time.
-    pub(crate) async fn enter(&self, session_id: &str) -> Result<OwnedMutexGuard<History>, Busy> {
-        self.enter_within(session_id, MAX_WAIT).await
+    pub(crate) fn open(store: &SessionStore) -> Result<Self, StoreError> {
+        Ok(Self { store: Store::open(store)?, turns: Mutex::default() })
     }
 
-    async fn enter_within(&self, session_id: &str, wait: Duration) -> Result<OwnedMutexGuard<History>, Busy> {
-        tokio::time::timeout(wait, self.history(session_id).lock_owned()).await.map_err(|_| Busy)
+    /// The right to add the next exchange of a session; other messages of the session wait until it is dropped.
+    pub(crate) async fn enter(self: &Arc<Self>, key: SessionKey) -> Result<Turn, Refusal> {
+        self.enter_within(key, MAX_WAIT).await
     }
 
-    /// Forgets a session; an answer that is being written does not bring it back.
-    pub(crate) fn remove(&self, session_id: &str) -> bool {
-        self.lock().remove(session_id).is_some()
+    async fn enter_within(self: &Arc<Self>, key: SessionKey, wait: Duration) -> Result<Turn, Refusal> {
+        let lock = Arc::clone(self.lock().entry(key.clone()).or_default());
+        let mut place = Place { sessions: Arc::clone(self), key, lock, guard: None };
+        let turn = Arc::clone(&place.lock.turn);
+        place.guard = Some(tokio::time::timeout(wait, turn.lock_owned()).await.map_err(|_| Refusal::Busy)?);
+        let history = self.store.load(&place.key).await.map_err(Refusal::Store)?;
+        Ok(Turn { number: history.next_number(), history, place })
     }
 
-    fn history(&self, session_id: &str) -> Arc<tokio::sync::Mutex<History>> {
-        let mut sessions = self.lock();
-        if !sessions.contains_key(session_id) && sessions.len() >= MAX_SESSIONS {
-            forget_oldest(&mut sessions);
+    /// Forgets a session; whether there was one.
+    pub(crate) async fn forget(&self, key: &SessionKey) -> Result<bool, StoreError> {
+        if let Some(lock) = self.lock().remove(key) {
+            lock.forgotten.store(true, Ordering::SeqCst);
         }
-        let session = sessions
-            .entry(session_id.to_owned())
-            .or_insert_with(|| Session { history: Arc::default(), last_used: Instant::now() });
-        session.last_used = Instant::now();
-        Arc::clone(&session.history)
+        self.store.forget(key).await
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Session>> {
+    /// Whether the store answers.
+    pub(crate) async fn check(&self) -> Result<(), StoreError> {
+        self.store.check().await
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<SessionKey, Arc<TurnLock>>> {
         // The map is consistent after every statement, so a panic elsewhere does not spoil it.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.turns.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn forget_oldest(sessions: &mut HashMap<String, Session>) {
-    let oldest = sessions.iter().min_by_key(|(_, session)| session.last_used).map(|(id, _)| id.clone());
-    if let Some(id) = oldest {
-        sessions.remove(&id);
-    }
-}
-
-/// The newest complete exchanges of a session, bounded in number and size.
-#[derive(Debug, Default)]
-pub(crate) struct History {
-    exchanges: VecDeque<Exchange>,
-}
-
-/// A question and its complete answer; neither exists here without the other.
+/// The next exchange of a session, before it exists.
 #[derive(Debug)]
-pub(crate) struct Exchange {
+pub(crate) struct Turn {
+    /// What the model sees of the conversation so far.
+    pub(crate) history: History,
+    number: u32,
+    place: Place,
+}
+
+impl Turn {
+    /// Keeps question and answer together; returns once they would survive the end of the process.
+    pub(crate) async fn commit(self, said: Said) -> Result<(), StoreError> {
+        let exchange = Exchange {
+            number: self.number,
+            oldest_shown: self.history.oldest().unwrap_or(self.number),
+            question: said.question,
+            answer: said.answer,
+            truncated: said.truncated,
+            usage: said.usage,
+        };
+        let forgotten = Arc::clone(&self.place.lock.forgotten);
+        self.place.sessions.store.commit(&self.place.key, exchange, forgotten).await
+    }
+}
+
+/// What was said in a turn.
+#[derive(Debug)]
+pub(crate) struct Said {
     pub(crate) question: String,
     pub(crate) answer: String,
+    /// The client left before the end of the answer.
+    pub(crate) truncated: bool,
+    pub(crate) usage: Option<Tokens>,
 }
 
-impl History {
-    pub(crate) fn exchanges(&self) -> impl Iterator<Item = &Exchange> {
-        self.exchanges.iter()
-    }
+/// A place in the queue of a session; the session's entry goes with the last one.
+#[derive(Debug)]
+struct Place {
+    sessions: Arc<Sessions>,
+    key: SessionKey,
+    lock: Arc<TurnLock>,
+    guard: Option<OwnedMutexGuard<()>>,
+}
 
-    pub(crate) fn commit(&mut self, exchange: Exchange) {
-        self.exchanges.push_back(exchange);
-        while self.exchanges.len() > WINDOW_EXCHANGES || (self.exchanges.len() > 1 && self.bytes() > WINDOW_BYTES) {
-            self.exchanges.pop_front();
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.guard = None;
+        let mut turns = self.sessions.lock();
+        // Ours and the map's: nobody else waits.
+        let last = Arc::strong_count(&self.lock) == 2;
+        if last && turns.get(&self.key).is_some_and(|lock| Arc::ptr_eq(lock, &self.lock)) {
+            turns.remove(&self.key);
         }
-    }
-
-    fn bytes(&self) -> usize {
-        self.exchanges.iter().map(|exchange| exchange.question.len() + exchange.answer.len()).sum()
     }
 }
 
@@ -103,47 +164,53 @@ impl History {
 mod tests {
     use super::*;
 
-    fn exchange(question: &str, answer: &str) -> Exchange {
-        Exchange { question: question.to_owned(), answer: answer.to_owned() }
+    fn sessions() -> Arc<Sessions> {
+        Arc::new(Sessions::open(&SessionStore::Memory).unwrap())
     }
 
-    #[test]
-    fn the_window_keeps_the_newest_exchanges() {
-        let mut history = History::default();
-        (0..30).for_each(|number| history.commit(exchange(&number.to_string(), "yes")));
-        let questions: Vec<_> = history.exchanges().map(|exchange| exchange.question.as_str()).collect();
-        assert_eq!(questions.len(), WINDOW_EXCHANGES);
-        assert_eq!((questions[0], questions[19]), ("10", "29"));
+    fn key(id: &str) -> SessionKey {
+        SessionKey::new("", id)
     }
 
-    #[test]
-    fn the_window_is_bounded_in_bytes_but_never_loses_the_last_exchange() {
-        let mut history = History::default();
-        history.commit(exchange("small", "yes"));
-        history.commit(exchange("large", &"x".repeat(WINDOW_BYTES)));
-        let questions: Vec<_> = history.exchanges().map(|exchange| exchange.question.as_str()).collect();
-        assert_eq!(questions, ["large"]);
+    fn said(question: &str) -> Said {
+        Said { question: question.to_owned(), answer: "yes".to_owned(), truncated: false, usage: None }
     }
 
-    #[tokio::test]
-    async fn the_session_unused_for_longest_is_forgotten_first() {
-        let sessions = Sessions::default();
-        for number in 0..MAX_SESSIONS {
-            sessions.enter(&number.to_string()).await.unwrap();
-        }
-        sessions.enter("0").await.unwrap().commit(exchange("q", "a"));
-        sessions.enter("one more").await.unwrap();
-        assert_eq!(sessions.enter("0").await.unwrap().exchanges().count(), 1);
-        assert!(!sessions.remove("1"), "session 1 was the oldest");
-        assert!(sessions.remove("2"));
+    async fn questions(sessions: &Arc<Sessions>, id: &str) -> Vec<String> {
+        let turn = sessions.enter(key(id)).await.unwrap();
+        turn.history.exchanges().map(|exchange| exchange.question.clone()).collect()
     }
 
     #[tokio::test]
     async fn a_second_message_waits_for_the_first_answer_and_then_gives_up() {
-        let sessions = Sessions::default();
-        let first = sessions.enter("a").await.unwrap();
-        assert!(sessions.enter_within("a", Duration::from_millis(10)).await.is_err());
-        drop(first);
-        assert!(sessions.enter("a").await.is_ok());
+        let sessions = sessions();
+        let first = sessions.enter(key("a")).await.unwrap();
+        assert!(sessions.enter_within(key("a"), Duration::from_millis(10)).await.is_err());
+        let second = tokio::spawn({
+            let sessions = Arc::clone(&sessions);
+            async move { questions(&sessions, "a").await }
+        });
+        first.commit(said("one")).await.unwrap();
+        assert_eq!(second.await.unwrap(), ["one"]);
+        assert!(sessions.lock().is_empty(), "nobody is left in the session");
+    }
+
+    #[tokio::test]
+    async fn a_deleted_session_is_not_brought_back_by_the_answer_that_was_running() {
+        let sessions = sessions();
+        sessions.enter(key("a")).await.unwrap().commit(said("one")).await.unwrap();
+        let running = sessions.enter(key("a")).await.unwrap();
+        assert!(sessions.forget(&key("a")).await.unwrap());
+        running.commit(said("two")).await.unwrap();
+        assert_eq!(questions(&sessions, "a").await, [""; 0]);
+        assert!(!sessions.forget(&key("a")).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn owners_do_not_see_each_others_sessions() {
+        let sessions = sessions();
+        sessions.enter(SessionKey::new("key-1", "a")).await.unwrap().commit(said("mine")).await.unwrap();
+        assert_eq!(questions(&sessions, "a").await, [""; 0]);
+        assert!(!sessions.forget(&SessionKey::new("key-2", "a")).await.unwrap());
     }
 }

@@ -3,26 +3,33 @@
 //! A variable of the process wins over the `.env` file, which wins over `config.yaml`, which wins over the defaults.
 //! With no file and no variable the server listens on 127.0.0.1:8000.
 
+mod access;
+mod error;
+mod model;
+mod sessions;
+
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::num::{NonZeroU32, NonZeroUsize};
-use std::path::{Path, PathBuf};
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::str::FromStr;
 
 use axum::http::Uri;
+use serde::Deserialize;
 
-use crate::config_file::{ConfigFile, ConfigFileError};
+pub use access::AccessSettings;
+pub use error::SettingsError;
+pub use model::{ModelSettings, Timeouts};
+pub use sessions::SessionSettings;
+
+use crate::config_file::ConfigFile;
 use crate::env_file;
-use crate::release::{Release, ReleaseError};
+use crate::release::Release;
 use crate::variables::{self, Variable, Variables};
 
 /// Read when `--config` is not given, if it exists.
 const DEFAULT_CONFIG_FILE: &str = "config.yaml";
-const DEFAULT_MODEL_ID: &str = "us.anthropic.claude-opus-4-5-20251101-v1:0";
-const DEFAULT_REGION: &str = "us-east-1";
-/// Bedrock reserves this many tokens of the quota for each call, so it stays far below the model's maximum.
-const DEFAULT_MAX_TOKENS: NonZeroU32 = NonZeroU32::new(4096).unwrap();
 const DEFAULT_MAX_STREAMS: NonZeroUsize = NonZeroUsize::new(256).unwrap();
-const DEFAULT_SYSTEM_PROMPT: &str = "You are a helpful research assistant. Answer clearly and precisely.";
 
 /// The validated settings.
 #[derive(Debug, Clone)]
@@ -33,59 +40,39 @@ pub struct Settings {
     pub model: ModelSettings,
     /// Chats that may be answered at the same time.
     pub max_streams: NonZeroUsize,
+    /// Where conversations are kept.
+    pub sessions: SessionSettings,
+    /// Who may ask.
+    pub access: AccessSettings,
+    /// What becomes of a call to Bedrock whose client has left.
+    pub on_disconnect: OnDisconnect,
     /// What `/version` answers.
     pub release: Release,
     /// Names in the `.env` file that mean nothing to this server.
     pub unknown_names: Vec<String>,
 }
 
-/// What is asked of Bedrock, and where.
-#[derive(Debug, Clone)]
-pub struct ModelSettings {
-    /// Model or inference profile id.
-    pub model_id: String,
-    /// Region of the Bedrock endpoint.
-    pub region: String,
-    /// Another endpoint than AWS's own.
-    pub endpoint: Option<Uri>,
-    /// Upper bound of an answer.
-    pub max_tokens: NonZeroU32,
-    /// Instructions that precede every conversation.
-    pub system_prompt: String,
+/// What becomes of a call to Bedrock whose client has left.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnDisconnect {
+    /// It is ended at once.
+    #[default]
+    Cancel,
+    /// It is read to its end within limits, so that its real usage is known.
+    Drain,
 }
 
-/// Why the server cannot start with what it was given.
-#[derive(Debug, thiserror::Error)]
-pub enum SettingsError {
-    /// `config.yaml`.
-    #[error(transparent)]
-    Config(#[from] ConfigFileError),
-    /// The `.env` file exists but cannot be read.
-    #[error("failed to read the `.env` file")]
-    ReadEnvFile(#[source] std::io::Error),
-    /// The `.env` file breaks its grammar.
-    #[error("the `.env` file `{path}` is not valid")]
-    EnvFile {
-        /// The file.
-        path: PathBuf,
-        /// The line.
-        source: env_file::Error,
-    },
-    /// A variable has a value that cannot be used.
-    #[error("{name} {origin} must be {expected}, not `{value}`")]
-    Variable {
-        /// Name of the variable.
-        name: &'static str,
-        /// Where it was set.
-        origin: String,
-        /// What it may be.
-        expected: &'static str,
-        /// What it is.
-        value: String,
-    },
-    /// The release file.
-    #[error(transparent)]
-    Release(#[from] ReleaseError),
+impl FromStr for OnDisconnect {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
+            "cancel" => Ok(Self::Cancel),
+            "drain" => Ok(Self::Drain),
+            _ => Err(()),
+        }
+    }
 }
 
 impl Settings {
@@ -100,32 +87,34 @@ impl Settings {
             Some(credential) if credential.exists() => credential,
             _ => directory.join(".env"),
         };
+        let state_directory = process("STATE_DIRECTORY");
         let variables = Variables::new(&env_file, &read_env_file(&env_file)?, process);
         let release =
             Release::read(&directory.join(config.release_file.as_deref().unwrap_or(Path::new("release.json"))))?;
-        Self::assemble(config, variables, release)
+        let sessions = SessionSettings::new(&config, &variables, state_directory.as_deref())?;
+        Self::assemble(&config, variables, release, sessions)
     }
 
-    fn assemble(config: ConfigFile, variables: Variables, release: Release) -> Result<Self, SettingsError> {
+    fn assemble(
+        config: &ConfigFile,
+        variables: Variables,
+        release: Release,
+        sessions: SessionSettings,
+    ) -> Result<Self, SettingsError> {
         let host: Option<IpAddr> =
             parsed(variables.get(variables::HOST), "an IP address such as 127.0.0.1 or 0.0.0.0")?;
         let port: Option<u16> = parsed(variables.get(variables::PORT), "a port number up to 65535")?;
-        let text = |variable: Option<&Variable>| variable.map(|variable| variable.value.clone());
+        let on_disconnect = parsed(variables.get(variables::ON_DISCONNECT), "`cancel` or `drain`")?;
         Ok(Self {
             listen: SocketAddr::new(
                 host.or(config.host).unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)),
                 port.or(config.port).unwrap_or(8000),
             ),
-            model: ModelSettings {
-                model_id: text(variables.get(variables::MODEL_ID))
-                    .or(config.model_id)
-                    .unwrap_or_else(|| DEFAULT_MODEL_ID.to_owned()),
-                region: text(variables.get(variables::AWS_REGION)).unwrap_or_else(|| DEFAULT_REGION.to_owned()),
-                endpoint: endpoint(variables.get(variables::BEDROCK_ENDPOINT))?,
-                max_tokens: config.max_tokens.unwrap_or(DEFAULT_MAX_TOKENS),
-                system_prompt: config.system_prompt.unwrap_or_else(|| DEFAULT_SYSTEM_PROMPT.to_owned()),
-            },
+            model: ModelSettings::new(config, &variables)?,
             max_streams: config.max_streams.unwrap_or(DEFAULT_MAX_STREAMS),
+            sessions,
+            access: AccessSettings::new(config, &variables)?,
+            on_disconnect: on_disconnect.or(config.on_disconnect).unwrap_or_default(),
             release,
             unknown_names: variables.unknown,
         })
@@ -146,24 +135,13 @@ fn endpoint(variable: Option<&Variable>) -> Result<Option<Uri>, SettingsError> {
     let uri: Option<Uri> = parsed(variable, EXPECTED)?;
     match (uri, variable) {
         (Some(uri), Some(variable)) if !matches!(uri.scheme_str(), Some("http" | "https")) || uri.host().is_none() => {
-            Err(refused(variable, EXPECTED))
+            Err(SettingsError::value(variable, EXPECTED))
         }
         (uri, _) => Ok(uri),
     }
 }
 
-fn parsed<T: std::str::FromStr>(
-    variable: Option<&Variable>,
-    expected: &'static str,
-) -> Result<Option<T>, SettingsError> {
-    variable.map(|variable| variable.value.parse().map_err(|_| refused(variable, expected))).transpose()
-}
-
-fn refused(variable: &Variable, expected: &'static str) -> SettingsError {
-    SettingsError::Variable {
-        name: variable.name,
-        origin: variable.origin.to_string(),
-        expected,
-        value: variable.value.clone(),
-    }
+fn parsed<T: FromStr>(variable: Option<&Variable>, expected: &'static str) -> Result<Option<T>, SettingsError> {
+    let parse = |variable: &Variable| variable.value.parse().map_err(|_| SettingsError::value(variable, expected));
+    variable.map(parse).transpose()
 }

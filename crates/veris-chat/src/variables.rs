@@ -9,7 +9,14 @@ pub(crate) const MODEL_ID: &str = "MODEL_ID";
 pub(crate) const AWS_REGION: &str = "AWS_REGION";
 pub(crate) const BEDROCK_ENDPOINT: &str = "AWS_ENDPOINT_URL_BEDROCK_RUNTIME";
 
-const READ: [&str; 5] = [HOST, PORT, MODEL_ID, AWS_REGION, BEDROCK_ENDPOINT];
+pub(crate) const SESSION_STORE: &str = "SESSION_STORE";
+pub(crate) const ON_DISCONNECT: &str = "ON_DISCONNECT";
+
+pub(crate) const DYNAMODB_ENDPOINT: &str = "AWS_ENDPOINT_URL_DYNAMODB";
+pub(crate) const API_KEYS: &str = "API_KEYS";
+
+const READ: [&str; 9] =
+    [HOST, PORT, MODEL_ID, AWS_REGION, BEDROCK_ENDPOINT, SESSION_STORE, DYNAMODB_ENDPOINT, ON_DISCONNECT, API_KEYS];
 /// Settings of the document store; an instance may already carry them although this version does not read documents.
 const KNOWN_BUT_UNREAD: [&str; 2] = ["QDRANT_URL", "QDRANT_API_KEY"];
 

@@ -2,12 +2,15 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgAction, Args, Parser, Subcommand};
 
 /// Runs AWSTOE component documents on this machine.
 #[derive(Parser)]
-#[command(version, after_help = EXAMPLES, max_term_width = 100)]
+#[command(version, after_help = EXAMPLES, max_term_width = 100, disable_version_flag = true, propagate_version = true)]
 pub(crate) struct Cli {
+    /// Print the version.
+    #[arg(short = 'v', long, short_alias = 'V', global = true, action = ArgAction::Version)]
+    version: Option<bool>,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
@@ -24,7 +27,7 @@ machine, then run the same command again with the same --execution-id and --stat
 #[derive(Subcommand)]
 pub(crate) enum Command {
     /// Run documents; changes the machine. The summary is JSON on stdout, the steps' lines are on stderr.
-    Run(RunArguments),
+    Run(Box<RunArguments>),
     /// Check documents without running anything.
     Validate(ValidateArguments),
 }
@@ -61,6 +64,58 @@ pub(crate) struct RunArguments {
     /// Show on stderr what the runner does, too.
     #[arg(short, long)]
     pub(crate) trace: bool,
+    #[command(flatten)]
+    pub(crate) services: Services,
+}
+
+/// What AWSTOE does with services of AWS and this runner does not: refused by name, with what to do instead.
+#[derive(Args)]
+pub(crate) struct Services {
+    #[arg(long, hide = true, value_name = "NAME")]
+    cw_log_group: Option<String>,
+    #[arg(long, hide = true, value_name = "NAME")]
+    cw_log_stream: Option<String>,
+    #[arg(long, hide = true, value_name = "REGION")]
+    cw_log_region: Option<String>,
+    /// Without CloudWatch there is nothing to ignore, so this is no mistake.
+    #[arg(long, hide = true, num_args = 0..=1, default_missing_value = "true")]
+    _cw_ignore_failures: Option<bool>,
+    #[arg(long, hide = true, short = 'b', value_name = "NAME")]
+    log_s3_bucket_name: Option<String>,
+    #[arg(long, hide = true, value_name = "ACCOUNT")]
+    log_s3_bucket_owner: Option<String>,
+    #[arg(long, hide = true, short = 'k', value_name = "PREFIX")]
+    log_s3_key_prefix: Option<String>,
+    #[command(flatten)]
+    owner: Owner,
+}
+
+#[derive(Args)]
+pub(crate) struct Owner {
+    #[arg(long, hide = true, value_name = "ACCOUNT")]
+    document_s3_bucket_owner: Option<String>,
+}
+
+impl Services {
+    /// The first of them that was given.
+    pub(crate) fn given(&self) -> Option<&'static str> {
+        let options = [
+            ("--cw-log-group", self.cw_log_group.is_some()),
+            ("--cw-log-stream", self.cw_log_stream.is_some()),
+            ("--cw-log-region", self.cw_log_region.is_some()),
+            ("--log-s3-bucket-name", self.log_s3_bucket_name.is_some()),
+            ("--log-s3-bucket-owner", self.log_s3_bucket_owner.is_some()),
+            ("--log-s3-key-prefix", self.log_s3_key_prefix.is_some()),
+        ];
+        let given = options.into_iter().find_map(|(name, is_given)| is_given.then_some(name));
+        given.or_else(|| self.owner.given())
+    }
+}
+
+impl Owner {
+    pub(crate) fn given(&self) -> Option<&'static str> {
+        self.document_s3_bucket_owner.as_ref().map(|_| "--document-s3-bucket-owner")
+    }
 }
 
 #[derive(Args)]
@@ -69,6 +124,11 @@ pub(crate) struct ValidateArguments {
     /// Component documents to check.
     #[arg(short, long, value_name = "FILE,FILE", value_delimiter = ',', required = true)]
     pub(crate) documents: Vec<PathBuf>,
+    /// AWSTOE's; there is nothing to show.
+    #[arg(short, long, hide = true)]
+    _trace: bool,
+    #[command(flatten)]
+    pub(crate) owner: Owner,
 }
 
 #[cfg(test)]

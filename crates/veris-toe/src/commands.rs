@@ -33,11 +33,7 @@ impl Failure {
 
 impl From<RequestError> for Failure {
     fn from(error: RequestError) -> Self {
-        let cure = match &error {
-            RequestError::Document(error) => error.cure(),
-            _ => None,
-        };
-        Self { error: error.into(), cure, is_bad_usage: true }
+        Self { cure: error.cure(), error: error.into(), is_bad_usage: true }
     }
 }
 

@@ -1,12 +1,13 @@
 //! A component document: what [`parse`] makes of its YAML. A [`Document`] that exists can be run by this version.
 
-mod check;
+mod defects;
 mod error;
+mod fields;
 mod flow;
-mod locate;
+mod inputs;
 mod parse;
-mod raw;
-mod weigh;
+mod phases;
+mod references;
 
 use std::num::{NonZeroI64, NonZeroU32};
 use std::time::Duration;
@@ -16,13 +17,12 @@ use serde_json::Value;
 
 pub use error::{Location, ParseError, Problem};
 pub use parse::parse;
+pub(crate) use parse::{Parsed, read};
 
 use crate::action::ActionName;
 
-/// Longer texts are refused before they reach the YAML parser.
-pub const MAX_TEXT_BYTES: usize = 1024 * 1024;
-/// More open brackets make the YAML parser slow. Scripts may hold some without their partners.
-const MAX_OPEN_BRACKETS: usize = 2000;
+/// Longer texts are refused before they reach the YAML parser. Ten thousand steps have 2 MiB.
+pub const MAX_TEXT_BYTES: usize = 4 * 1024 * 1024;
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Document {

@@ -7,21 +7,13 @@ use std::fs::{self, Permissions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use tempfile::NamedTempFile;
-use ureq::tls::TlsConfig;
 use url::Url;
 
 use self::checksum::{Algorithm, Checksum};
 use crate::action::{ActionError, StepContext};
-
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// For the first byte of an answer, and between two pieces of it.
-const STALL_TIMEOUT: Duration = Duration::from_secs(30);
-const FIRST_PAUSE: Duration = Duration::from_millis(500);
-/// As much of an error's body as is looked at.
-const MAX_ERROR_BODY: u64 = 4096;
+use crate::http::{self, MAX_ERROR_BODY, Rules};
 
 #[derive(Debug, thiserror::Error)]
 pub enum DownloadError {
@@ -35,8 +27,6 @@ pub enum DownloadError {
     Write { path: PathBuf, source: io::Error },
     #[error("{source_name} has the {algorithm} checksum {found}, not the expected {expected}; nothing was kept")]
     Checksum { source_name: String, algorithm: Algorithm, expected: String, found: String },
-    #[error(transparent)]
-    Metadata(#[from] metadata::MetadataError),
     #[error("cannot address {source_name}: {reason}")]
     Address { source_name: String, reason: String },
 }
@@ -54,36 +44,13 @@ pub(crate) struct Download<'a> {
 }
 
 impl Download<'_> {
-    /// Tries again what may pass by itself: broken connections and errors of the server.
     pub(crate) fn to_file(&self, destination: &Path, step: &StepContext<'_>) -> Result<(), ActionError> {
-        let mut pause = FIRST_PAUSE;
-        for _ in 1..self.attempts {
-            match self.attempt(destination, step) {
-                Err(ActionError::Download(error)) if error.may_pass() => {
-                    step.may_go_on()?;
-                    step.voice.line(&format!("{error}; trying again"));
-                }
-                other => return other,
-            }
-            step.interrupt.pause(step.deadline.remaining().map_or(pause, |left| left.min(pause)));
-            step.may_go_on()?;
-            pause *= 2;
-        }
-        self.attempt(destination, step)
+        http::patiently(self.attempts, step, || self.attempt(destination, step))
     }
 
     fn attempt(&self, destination: &Path, step: &StepContext<'_>) -> Result<(), ActionError> {
-        let agent = ureq::Agent::config_builder()
-            .timeout_connect(Some(CONNECT_TIMEOUT))
-            .timeout_recv_response(Some(STALL_TIMEOUT))
-            .timeout_per_read(Some(STALL_TIMEOUT))
-            .timeout_global(step.deadline.remaining())
-            .max_redirects(self.redirects)
-            .max_redirects_will_error(false)
-            .http_status_as_error(false)
-            .tls_config(TlsConfig::builder().disable_verification(!self.verify_certificates).build())
-            .build()
-            .new_agent();
+        let (redirects, verify_certificates) = (self.redirects, self.verify_certificates);
+        let agent = http::agent(Rules { redirects, verify_certificates, limit: step.deadline.remaining() });
         let mut request = agent.get(self.url.as_str());
         for (name, value) in self.headers {
             request = request.header(*name, value);
@@ -95,7 +62,7 @@ impl Download<'_> {
             let mut detail = Vec::new();
             // The status says enough when the body does not arrive.
             let _ = body.take(MAX_ERROR_BODY).read_to_end(&mut detail);
-            let (source_name, detail) = (self.name(), describe(&String::from_utf8_lossy(&detail)));
+            let (source_name, detail) = (self.name(), http::describe(&String::from_utf8_lossy(&detail)));
             return Err(DownloadError::Status { source_name, status, detail }.into());
         }
         self.store(&mut body, destination, step)
@@ -156,11 +123,12 @@ impl Download<'_> {
 }
 
 impl DownloadError {
-    fn may_pass(&self) -> bool {
+    pub(crate) fn may_pass(&self) -> bool {
         match self {
-            Self::Status { status, .. } => matches!(status, 408 | 429 | 500..),
-            Self::Transport { .. } | Self::Broken { .. } => true,
-            Self::Write { .. } | Self::Checksum { .. } | Self::Metadata(_) | Self::Address { .. } => false,
+            Self::Status { status, .. } => http::is_passing(*status),
+            Self::Transport { source, .. } => http::may_hold(source),
+            Self::Broken { .. } => true,
+            Self::Write { .. } | Self::Checksum { .. } | Self::Address { .. } => false,
         }
     }
 }
@@ -169,18 +137,4 @@ fn keep(file: NamedTempFile, destination: &Path) -> io::Result<()> {
     file.as_file().sync_all()?;
     file.persist(destination).map_err(|error| error.error)?;
     Ok(())
-}
-
-/// What S3's error document says, for the end of a sentence.
-fn describe(body: &str) -> String {
-    let element = |name: &str| {
-        let (_, rest) = body.split_once(&format!("<{name}>"))?;
-        let (text, _) = rest.split_once(&format!("</{name}>"))?;
-        Some(text.trim().replace(char::is_control, " "))
-    };
-    match (element("Code"), element("Message")) {
-        (Some(code), Some(message)) => format!(" {code}: {message}"),
-        (Some(code), None) => format!(" {code}"),
-        _ => String::new(),
-    }
 }

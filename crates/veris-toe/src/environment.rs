@@ -1,4 +1,4 @@
-//! The environment variables that S3 downloads listen to, read once.
+//! The environment variables that S3 transfers listen to, read once.
 
 use std::fmt;
 

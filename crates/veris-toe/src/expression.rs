@@ -3,6 +3,7 @@
 //! Pure: text goes in, pieces come out, values are asked of the caller.
 
 use std::fmt;
+use std::ops::Range;
 
 use serde_json::Value;
 
@@ -114,6 +115,42 @@ impl Template {
         self.pieces.iter().filter_map(|piece| match piece {
             Piece::Text(_) => None,
             Piece::Reference { reference, .. } => Some(reference),
+        })
+    }
+
+    /// Each with where it stands in the text, in bytes and with its braces.
+    pub(crate) fn placed_references(&self) -> impl Iterator<Item = (Range<usize>, &Reference)> {
+        let mut end = 0;
+        self.pieces.iter().filter_map(move |piece| {
+            let start = end;
+            match piece {
+                Piece::Text(text) => {
+                    end += text.len();
+                    None
+                }
+                Piece::Reference { source, reference } => {
+                    end += source.len();
+                    Some((start..end, reference))
+                }
+            }
+        })
+    }
+
+    /// Where the text has `{{` that begins no reference, in bytes.
+    pub(crate) fn literal_braces(&self) -> Option<usize> {
+        let mut start = 0;
+        self.pieces.iter().find_map(|piece| {
+            let offset = start;
+            match piece {
+                Piece::Text(text) => {
+                    start += text.len();
+                    text.find("{{").filter(|at| text[*at..].contains("}}")).map(|at| offset + at)
+                }
+                Piece::Reference { source, .. } => {
+                    start += source.len();
+                    None
+                }
+            }
         })
     }
 

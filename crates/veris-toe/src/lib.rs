@@ -9,6 +9,8 @@
 //! - [`action`]: the action modules
 //! - [`execute`]: phases in document order, failure policy, attempts, timeouts
 //! - [`report`]: what AWSTOE writes about a run
+//!
+#![doc = include_str!("../FEATURES.md")]
 
 pub mod action;
 pub mod check;
@@ -21,10 +23,13 @@ pub mod environment;
 pub mod execute;
 pub mod explain;
 pub mod expression;
+mod http;
 pub mod interrupt;
 pub mod log_directory;
 pub mod orphans;
 mod process;
 pub mod report;
 pub mod request;
+mod s3;
 mod suggest;
+mod yaml;

@@ -15,7 +15,7 @@ use crate::commands::{run, validate};
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
-        Command::Run(arguments) => run::run(arguments),
+        Command::Run(arguments) => run::run(*arguments),
         Command::Validate(arguments) => validate::run(&arguments),
     };
     outcome.unwrap_or_else(|failure| {

@@ -38,7 +38,7 @@ pub struct Assignment {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExecutionId(String);
 
-/// The `--config` file. Keys of AWSTOE that need AWS services are refused like any unknown key.
+/// The `--config` file. Settings that need services of AWS are known, and refused.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Config {
@@ -51,6 +51,15 @@ pub struct Config {
     pub execution_id: Option<String>,
     #[serde(default)]
     pub trace: bool,
+    /// Without CloudWatch there is nothing to ignore.
+    pub cw_ignore_failures: Option<bool>,
+    pub cw_log_group: Option<String>,
+    pub cw_log_region: Option<String>,
+    pub cw_log_stream: Option<String>,
+    pub document_s3_bucket_owner: Option<String>,
+    pub log_s3_bucket_name: Option<String>,
+    pub log_s3_bucket_owner: Option<String>,
+    pub log_s3_key_prefix: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -84,6 +93,10 @@ pub enum RequestError {
     TooLong { path: PathBuf, bytes: u64 },
     #[error("{} is no valid configuration", path.display())]
     Config { path: PathBuf, source: serde_json::Error },
+    #[error("`{option}` is not supported: this runner speaks to no service of AWS but S3, from within steps")]
+    Service { option: String },
+    #[error("{location} is no local file")]
+    Remote { location: String },
     #[error(transparent)]
     Document(#[from] ParseError),
     #[error("{0} names no document")]
@@ -137,6 +150,17 @@ impl Config {
         if config.documents.is_empty() {
             return Err(RequestError::NoDocuments("the configuration"));
         }
+        let services = [
+            ("cwLogGroup", &config.cw_log_group),
+            ("cwLogRegion", &config.cw_log_region),
+            ("cwLogStream", &config.cw_log_stream),
+            ("documentS3BucketOwner", &config.document_s3_bucket_owner),
+            ("logS3BucketName", &config.log_s3_bucket_name),
+            ("logS3BucketOwner", &config.log_s3_bucket_owner),
+            ("logS3KeyPrefix", &config.log_s3_key_prefix),
+        ];
+        let given = services.into_iter().find(|(_, value)| value.as_ref().is_some_and(|value| !value.is_empty()));
+        refuse_service(given.map(|(key, _)| key))?;
         Ok(config)
     }
 
@@ -214,8 +238,41 @@ impl fmt::Display for ExecutionId {
     }
 }
 
+/// Options of AWSTOE that send logs elsewhere, or belong to documents that are elsewhere.
+pub fn refuse_service(option: Option<&str>) -> Result<(), RequestError> {
+    match option {
+        Some(option) => Err(RequestError::Service { option: option.to_owned() }),
+        None => Ok(()),
+    }
+}
+
+impl RequestError {
+    /// What to do instead, where there is more to say than the error itself.
+    pub fn cure(&self) -> Option<String> {
+        match self {
+            Self::Document(error) => error.cure(),
+            Self::Service { option } if option.contains("ocument") => {
+                Some("name a local file; a document in S3 can be run by an `ExecuteDocument` step".to_owned())
+            }
+            Self::Service { .. } => {
+                Some("copy the log folder when the run has ended; the summary's `logUrl` names it".to_owned())
+            }
+            Self::Remote { .. } => Some(
+                "download it first, for example with `aws s3 cp` or `aws imagebuilder get-component`; a document in S3 can be \
+                 run by an `ExecuteDocument` step, too"
+                    .to_owned(),
+            ),
+            _ => None,
+        }
+    }
+}
+
 /// Looks at the size first, so that a wrong path to something huge is not read into memory.
 pub fn read_text(path: &Path) -> Result<String, RequestError> {
+    let location = path.to_string_lossy();
+    if location.starts_with("s3://") || location.starts_with("arn:") {
+        return Err(RequestError::Remote { location: location.into_owned() });
+    }
     let reading = |source| RequestError::Read { path: path.to_owned(), source };
     let bytes = fs::metadata(path).map_err(reading)?.len();
     if bytes > MAX_TEXT_BYTES as u64 {

@@ -22,6 +22,7 @@ pub(crate) struct Failure {
     pub(crate) detail: String,
 }
 
+/// The variants' names are also those in the metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FailureKind {
     /// An explicit deny of the organisation, for the model or a region its profile fans out to.

@@ -11,18 +11,12 @@ use tokio::time::timeout;
 use super::failure::{Failure, FailureKind};
 use crate::settings::ModelSettings;
 
-/// The SDK's own timeouts end with the response's headers, so the body is bounded here.
-const FIRST_EVENT_TIMEOUT: Duration = Duration::from_mins(2);
-const NEXT_EVENT_TIMEOUT: Duration = Duration::from_mins(1);
-/// Bedrock's longest streams were seen to die silently between 6 and 10 minutes.
-const TOTAL_TIMEOUT: Duration = Duration::from_mins(15);
-
 #[derive(Debug)]
 pub(crate) struct Reply {
     stream: EventReceiver<ConverseStreamOutput, ConverseStreamOutputError>,
     settings: Arc<ModelSettings>,
-    deadline: Instant,
-    patience: Duration,
+    accepted: Instant,
+    spoke: bool,
     finish: Option<Finish>,
     usage: Option<TokenUsage>,
 }
@@ -55,8 +49,7 @@ impl Reply {
         stream: EventReceiver<ConverseStreamOutput, ConverseStreamOutputError>,
         settings: Arc<ModelSettings>,
     ) -> Self {
-        let deadline = Instant::now() + TOTAL_TIMEOUT;
-        Self { stream, settings, deadline, patience: FIRST_EVENT_TIMEOUT, finish: None, usage: None }
+        Self { stream, settings, accepted: Instant::now(), spoke: false, finish: None, usage: None }
     }
 
     /// The next piece; the end is reported only for an answer that Bedrock declared complete.
@@ -65,6 +58,7 @@ impl Reply {
             match self.event().await? {
                 Some(ConverseStreamOutput::ContentBlockDelta(event)) => {
                     if let Some(ContentBlockDelta::Text(text)) = event.delta {
+                        self.spoke = true;
                         return Ok(Piece::Text(text));
                     }
                 }
@@ -77,13 +71,25 @@ impl Reply {
         }
     }
 
+    /// The SDK's own timeouts end with the response's headers, so the body is bounded here.
     async fn event(&mut self) -> Result<Option<ConverseStreamOutput>, Failure> {
-        let patience = self.patience.min(self.deadline.saturating_duration_since(Instant::now()));
+        let (patience, waiting_for) = self.patience();
         let received = timeout(patience, self.stream.recv())
             .await
-            .map_err(|_| self.failure(FailureKind::Timeout, format!("no event for {} s", patience.as_secs())))?;
-        self.patience = NEXT_EVENT_TIMEOUT;
+            .map_err(|_| self.failure(FailureKind::Timeout, format!("{waiting_for} did not come in time")))?;
         received.map_err(|error| Failure::of_stream(&error, &self.settings))
+    }
+
+    fn patience(&self) -> (Duration, &'static str) {
+        let limits = &self.settings.timeouts;
+        let passed = self.accepted.elapsed();
+        let total = (limits.total.saturating_sub(passed), "the end of the answer");
+        let next = if self.spoke {
+            (limits.idle, "the next event")
+        } else {
+            (limits.first_token.saturating_sub(passed), "the first token")
+        };
+        if next.0 < total.0 { next } else { total }
     }
 
     fn finish(&self, reason: &StopReason) -> Result<Finish, Failure> {

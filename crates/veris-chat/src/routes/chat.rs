@@ -1,41 +1,45 @@
 //! `POST /chat/`: the whole answer as one JSON document.
 
-use axum::Json;
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
+use axum::{Extension, Json};
 use serde_json::{Value, json};
 
-use crate::answer::{Answer, Step};
+use crate::access::Owner;
+use crate::answer::{Answer, Completion, Head, Request};
 use crate::api_error::ApiError;
 use crate::app::AppState;
 use crate::chat_request::{ChatRequest, RawChatRequest};
+use crate::sessions::SessionKey;
 
 pub(crate) async fn chat(
     State(state): State<AppState>,
+    Extension(owner): Extension<Owner>,
     body: Result<Json<RawChatRequest>, JsonRejection>,
 ) -> Result<Json<Value>, ApiError> {
-    let mut answer = Answer::begin(&state, ChatRequest::parse(body)?).await?;
-    loop {
-        let step = tokio::select! {
-            step = answer.next() => step?,
-            () = state.shutdown.triggered() => return Err(answer.interrupt()),
-        };
-        if let Step::Complete(completion) = step {
-            return Ok(Json(json!({
-                "id": answer.id,
-                "object": "chat.completion",
-                "created": answer.created,
-                "model": answer.model_id,
-                "choices": [{
-                    "index": 0,
-                    "message": {"role": "assistant", "content": completion.text},
-                    "finish_reason": completion.finish,
-                }],
-                "citations": [],
-                "sources": [],
-                "timing": completion.timing,
-                "usage": completion.usage,
-            })));
-        }
-    }
+    let request = ChatRequest::parse(body)?;
+    let key = SessionKey::new(&owner.0, &request.session_id);
+    let answer = Answer::begin(&state, Request::InSession { key, question: request.message })?;
+    let (head, text, completion) = answer.whole().await?;
+    let mut document = document(&head, &text, &completion);
+    document["citations"] = json!([]);
+    document["sources"] = json!([]);
+    document["timing"] = json!(completion.timing);
+    document["usage"] = json!(completion.usage);
+    Ok(Json(document))
+}
+
+/// An answer as every dialect of the contract has it.
+pub(super) fn document(head: &Head, text: &str, completion: &Completion) -> Value {
+    json!({
+        "id": head.id,
+        "object": "chat.completion",
+        "created": head.created,
+        "model": head.model,
+        "choices": [{
+            "index": 0,
+            "message": {"role": "assistant", "content": text},
+            "finish_reason": completion.finish,
+        }],
+    })
 }

@@ -83,13 +83,36 @@ async fn a_connection_that_breaks_is_told_in_the_stream() {
         let frame = body.frame().await.unwrap().unwrap();
         events.push_str(std::str::from_utf8(frame.data_ref().unwrap()).unwrap());
     }
-    bedrock.cut();
+    bedrock.go_on();
     let rest = String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap();
     insta::assert_snapshot!(rest.trim_end(), @r#"
     data: {"error":{"message":"the connection to Bedrock in us-east-1 failed: check the network of the instance, and send the message again","type":"upstream_error","code":"upstream_unavailable"}}
 
     data: [DONE]
     "#);
+}
+
+#[tokio::test]
+async fn frames_that_are_cut_anywhere_make_the_same_answer() {
+    let crumbs = Script::Stream(vec![Act::Crumbs("One, "), Act::Crumbs("zwei — 三."), Act::Stop("end_turn")]);
+    let bedrock = FakeBedrock::start([crumbs]).await;
+    let answer = json(post(&state(&bedrock), "/chat/", &json!({"session_id": "a", "message": "Hi"})).await).await;
+    assert_eq!(answer["choices"][0]["message"]["content"], "One, zwei — 三.");
+}
+
+#[tokio::test]
+async fn a_damaged_frame_is_an_error_in_the_stream_and_leaves_the_session_as_it_was() {
+    let damaged = Script::Stream(vec![Act::Text("half"), Act::Damaged("wrong"), Act::Stop("end_turn")]);
+    let bedrock = FakeBedrock::start([damaged, says(&["Fine."])]).await;
+    let state = state(&bedrock);
+    let ask = async |message| {
+        text(post(&state, "/chat/stream/", &json!({"session_id": "a", "message": message})).await).await
+    };
+    let events = ask("First").await;
+    assert!(events.contains("half") && !events.contains("wrong"), "{events}");
+    assert!(events.contains(r#"{"error":{"message":"#) && events.ends_with("data: [DONE]\n\n"), "{events}");
+    assert!(ask("Second").await.contains("Fine."));
+    assert_eq!(bedrock.calls()[1].body["messages"].as_array().unwrap().len(), 1);
 }
 
 #[tokio::test]
@@ -136,7 +159,7 @@ async fn unknown_paths_and_methods_are_json_errors() {
         let response = call(&state, request).await;
         (response.status().as_u16(), json(response).await["error"]["code"].clone())
     };
-    assert_eq!(answers(Request::get("/").body(Body::empty()).unwrap()).await, (404, Value::from("not_found")));
+    assert_eq!(answers(Request::get("/nothing").body(Body::empty()).unwrap()).await, (404, Value::from("not_found")));
     assert_eq!(
         answers(Request::get("/chat/").body(Body::empty()).unwrap()).await,
         (405, Value::from("method_not_allowed"))
@@ -151,7 +174,7 @@ async fn more_chats_than_allowed_are_turned_away_until_one_ends() {
 
     let first = ask("a").await;
     let refused = ask("b").await;
-    assert_eq!((refused.status().as_u16(), refused.headers()["retry-after"].to_str().unwrap()), (503, "5"));
+    assert_eq!((refused.status().as_u16(), refused.headers()["retry-after"].to_str().unwrap()), (429, "5"));
     assert_eq!(json(refused).await["error"]["code"], "overloaded");
     drop(first);
     assert_eq!(ask("b").await.status(), 200);

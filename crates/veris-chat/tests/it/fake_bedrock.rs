@@ -21,13 +21,24 @@ use tokio::sync::{Notify, mpsc};
 #[derive(Debug, Clone)]
 pub(crate) enum Script {
     Stream(Vec<Act>),
-    Refuse { status: u16, code: &'static str, message: &'static str },
+    Refuse {
+        status: u16,
+        code: &'static str,
+        message: &'static str,
+    },
+    /// Does not even accept the call.
+    Hold,
 }
 
 /// One moment of a streamed answer.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Act {
     Text(&'static str),
+    /// The same, a byte at a time.
+    Crumbs(&'static str),
+    Byte(u8),
+    /// A text whose checksum is wrong.
+    Damaged(&'static str),
     Stop(&'static str),
     Usage,
     Exception(&'static str, &'static str),
@@ -35,6 +46,8 @@ pub(crate) enum Act {
     Silence,
     /// Cuts the connection once the test asks for it.
     Cut,
+    /// Goes on once the test asks for it.
+    Pause,
 }
 
 /// What a caller sent.
@@ -79,9 +92,19 @@ impl FakeBedrock {
         self.calls.lock().unwrap().clone()
     }
 
-    /// Lets an answer go on that has come to [`Act::Cut`].
-    pub(crate) fn cut(&self) {
+    /// Lets an answer go on that has come to [`Act::Cut`] or [`Act::Pause`].
+    pub(crate) fn go_on(&self) {
         self.cut.notify_one();
+    }
+
+    /// Does the same from another thread.
+    pub(crate) fn go_on_later(&self) -> Arc<Notify> {
+        Arc::clone(&self.cut)
+    }
+
+    /// Whether a caller has left in the middle of an answer.
+    pub(crate) fn was_left(&mut self) -> bool {
+        self.departures.try_recv().is_ok()
     }
 
     /// Waits until a caller has left in the middle of an answer.
@@ -109,6 +132,7 @@ async fn converse_stream(State(stage): State<Stage>, request: Request) -> Respon
             json!({"message": message}).to_string(),
         )
             .into_response(),
+        Script::Hold => match std::future::pending::<Infallible>().await {},
         Script::Stream(acts) => {
             let performance = Performance { acts: acts.into(), cut: stage.cut, departed: stage.departed, over: false };
             let frames = futures_util::stream::unfold(performance, async |mut performance| {
@@ -132,9 +156,26 @@ impl Performance {
             self.over = true;
             return None;
         };
+        match act {
+            Act::Pause => {
+                self.cut.notified().await;
+                return Box::pin(self.next()).await;
+            }
+            Act::Crumbs(text) => {
+                let bytes = spoken(text);
+                bytes.iter().rev().for_each(|byte| self.acts.push_front(Act::Byte(*byte)));
+                return Box::pin(self.next()).await;
+            }
+            _ => {}
+        }
         Some(match act {
-            Act::Text(text) => {
-                Ok(event("contentBlockDelta", &json!({"contentBlockIndex": 0, "delta": {"text": text}})))
+            Act::Pause | Act::Crumbs(_) => unreachable!("others came in their place"),
+            Act::Text(text) => Ok(spoken(text)),
+            Act::Byte(byte) => Ok(Bytes::copy_from_slice(&[byte])),
+            Act::Damaged(text) => {
+                let mut bytes = spoken(text).to_vec();
+                *bytes.last_mut().unwrap() ^= 1;
+                Ok(bytes.into())
             }
             Act::Stop(reason) => Ok(event("messageStop", &json!({"stopReason": reason}))),
             Act::Usage => Ok(event(
@@ -161,6 +202,10 @@ impl Drop for Performance {
             let _ = self.departed.send(());
         }
     }
+}
+
+fn spoken(text: &str) -> Bytes {
+    event("contentBlockDelta", &json!({"contentBlockIndex": 0, "delta": {"text": text}}))
 }
 
 fn event(kind: &'static str, payload: &Value) -> Bytes {

@@ -3,10 +3,17 @@
 #![expect(clippy::unwrap_used, reason = "a test's own functions fail the test as well")]
 
 mod chat;
+mod completions;
 mod components;
+mod durable;
 mod failures;
 mod fake_bedrock;
 mod leaving;
+mod operation;
+mod page;
 mod program;
+mod python;
 mod server;
+mod sessions;
 mod settings;
+mod stores;

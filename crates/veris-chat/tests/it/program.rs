@@ -2,7 +2,9 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::net::UnixDatagram;
 use std::process::{Child, ChildStderr, Command, Stdio};
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::Request;
@@ -15,50 +17,81 @@ use tempfile::TempDir;
 use crate::fake_bedrock::{FakeBedrock, says};
 
 /// The running program; dropping it kills it.
-struct Program {
+pub(crate) struct Program {
     child: Child,
     log: BufReader<ChildStderr>,
     address: SocketAddr,
+    /// Its log up to the line that says where it listens.
+    pub(crate) said_at_start: String,
 }
 
 impl Program {
-    /// Starts it as the unit does: `.env` as a credential, nothing else in the environment but the metadata service's address.
     fn start(env: &str, metadata: SocketAddr) -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        write(&directory, "config.yaml", "max_tokens: 64\n");
-        write(&directory, "env", &format!("PORT=0\n{env}"));
-        let mut child = command(&directory)
+        Self::start_in(&tempfile::tempdir().unwrap(), env, metadata)
+    }
+
+    /// Starts it as the unit does: `.env` as a credential, a folder for its state, and nothing else in the environment but the
+    /// metadata service's address.
+    pub(crate) fn start_in(directory: &TempDir, env: &str, metadata: SocketAddr) -> Self {
+        Self::start_with(directory, env, metadata, &[])
+    }
+
+    fn start_with(directory: &TempDir, env: &str, metadata: SocketAddr, more: &[(&str, &str)]) -> Self {
+        write(directory, "config.yaml", "max_tokens: 64\n");
+        write(directory, "env", &format!("PORT=0\n{env}"));
+        let mut child = command(directory)
             .env("CREDENTIALS_DIRECTORY", directory.path())
+            .env("STATE_DIRECTORY", directory.path())
             .env("AWS_EC2_METADATA_SERVICE_ENDPOINT", format!("http://{metadata}"))
+            .envs(more.iter().copied())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
         let mut log = BufReader::new(child.stderr.take().unwrap());
+        let mut said_at_start = String::new();
         let address = loop {
             let entry = entry(&mut log).expect("the program says where it listens");
+            said_at_start.push_str(&entry.to_string());
             if let Some(address) = entry["server.address"].as_str() {
                 break address.parse().unwrap();
             }
         };
-        Self { child, log, address }
+        Self { child, log, address, said_at_start }
     }
 
-    fn ask(&self, message: &str) -> String {
-        let body = json!({"session_id": "a", "message": message}).to_string();
-        let mut connection = TcpStream::connect(self.address).unwrap();
-        write!(
-            connection,
-            "POST /chat/stream/ HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
-            body.len()
-        )
-        .unwrap();
+    pub(crate) fn ask(&self, message: &str) -> String {
+        let mut connection = self.send(message);
         let mut answer = String::new();
         connection.read_to_string(&mut answer).unwrap();
         answer
     }
 
+    /// Sends a message; the answer can be read from the connection.
+    pub(crate) fn send(&self, message: &str) -> TcpStream {
+        let body = json!({"session_id": "a", "message": message}).to_string();
+        self.request("POST /chat/stream/", &body)
+    }
+
+    /// Deletes the session in which messages are sent; the answer.
+    pub(crate) fn forget(&self) -> String {
+        let mut answer = String::new();
+        self.request("DELETE /chat/sessions/a", "").read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    fn request(&self, line: &str, body: &str) -> TcpStream {
+        let mut connection = TcpStream::connect(self.address).unwrap();
+        write!(
+            connection,
+            "{line} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        )
+        .unwrap();
+        connection
+    }
+
     /// Stops it as systemd does; the rest of its log.
-    fn stop(mut self) -> String {
+    pub(crate) fn stop(mut self) -> String {
         kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
         assert!(self.child.wait().unwrap().success());
         let mut log = String::new();
@@ -92,7 +125,7 @@ fn write(directory: &TempDir, name: &str, text: &str) {
 }
 
 /// A metadata service that wants a token, with or without a role.
-async fn metadata_service(role: bool) -> SocketAddr {
+pub(crate) async fn metadata_service(role: bool) -> SocketAddr {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let answer = move |request: Request| async move { metadata(&request, role) };
@@ -148,6 +181,43 @@ async fn an_instance_without_a_role_is_told_what_it_lacks() {
     let answer = tokio::task::spawn_blocking(move || Program::start("", metadata).ask("Hi")).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
     assert!(answer.contains("credentials_unavailable") && answer.contains("attach the instance profile"), "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn systemd_is_told_that_the_server_listens_lives_and_stops() {
+    let metadata = metadata_service(true).await;
+    tokio::task::spawn_blocking(move || {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("notify");
+        let socket = UnixDatagram::bind(&path).unwrap();
+        socket.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
+        let said = || {
+            let mut buffer = [0; 256];
+            let length = socket.recv(&mut buffer).expect("systemd hears of the server in time");
+            String::from_utf8(buffer[..length].to_vec()).unwrap().trim().to_owned()
+        };
+        let systemd = [("NOTIFY_SOCKET", path.to_str().unwrap()), ("WATCHDOG_USEC", "600000")];
+        let program = Program::start_with(&directory, "", metadata, &systemd);
+        assert_eq!([said(), said(), said()], ["READY=1", "WATCHDOG=1", "WATCHDOG=1"]);
+        program.stop();
+        while said() != "STOPPING=1" {}
+    })
+    .await
+    .unwrap();
+}
+
+#[test]
+fn without_any_file_or_variable_the_program_accepts_what_it_has() {
+    let directory = tempfile::tempdir().unwrap();
+    let program = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_veris-chat"));
+        command.env_clear().current_dir(&directory).arg("--check");
+        command.output().unwrap()
+    };
+    assert!(program().status.success());
+    write(&directory, "config.yaml", "port: none\n");
+    let reason = String::from_utf8(program().stderr).unwrap();
+    assert!(reason.contains("`config.yaml` is not valid: port"), "{reason}");
 }
 
 #[test]

@@ -5,11 +5,12 @@ use std::net::SocketAddr;
 use aws_sdk_bedrockruntime::config::retry::RetryConfig;
 use aws_sdk_bedrockruntime::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_bedrockruntime::{Client, Config};
-use axum::body::Body;
+use axum::body::{Body, BodyDataStream};
 use axum::http::{Request, StatusCode};
 use axum::response::Response;
 use http_body_util::BodyExt;
 use serde_json::Value;
+use tokio_stream::StreamExt;
 use tower::ServiceExt;
 use veris_chat::{AppState, Settings, app};
 
@@ -26,7 +27,7 @@ pub(crate) fn state_with(bedrock: &FakeBedrock, config: &str) -> AppState {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("config.yaml");
     std::fs::write(&path, config).unwrap();
-    AppState::new(Settings::load(Some(&path), |_| None).unwrap(), client(bedrock.address))
+    AppState::new(Settings::load(Some(&path), |_| None).unwrap(), client(bedrock.address)).unwrap()
 }
 
 /// Retries are the SDK's business; without them a test does not wait.
@@ -56,6 +57,15 @@ pub(crate) async fn call(state: &AppState, request: Request<Body>) -> Response {
 
 pub(crate) async fn text(response: Response) -> String {
     String::from_utf8(response.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap()
+}
+
+/// Reads a stream until `text` has arrived.
+pub(crate) async fn read_until(body: &mut BodyDataStream, text: &str) {
+    let mut received = String::new();
+    while !received.contains(text) {
+        let piece = body.next().await.expect("the text comes before the end").unwrap();
+        received.push_str(std::str::from_utf8(&piece).unwrap());
+    }
 }
 
 pub(crate) async fn json(response: Response) -> Value {

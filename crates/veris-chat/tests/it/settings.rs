@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use tempfile::TempDir;
-use veris_chat::{Settings, SettingsError};
+use veris_chat::{SessionStore, Settings, SettingsError};
 
 /// A folder with these files.
 fn folder(files: &[(&str, &str)]) -> TempDir {
@@ -72,6 +72,28 @@ fn an_env_file_of_today_is_understood_and_foreign_names_are_reported_without_val
 }
 
 #[test]
+fn conversations_are_kept_where_they_are_told_to_be_or_in_the_folder_of_the_unit() {
+    let store = |config: &str, process: &[(&str, &str)]| {
+        let sessions = load(&folder(&[("config.yaml", config)]), process).unwrap().sessions;
+        (sessions.store, sessions.required)
+    };
+    let state = ("STATE_DIRECTORY", "/var/lib/veris-chat");
+    assert_eq!(store("", &[]), (SessionStore::Memory, false));
+    assert_eq!(store("", &[state]), (SessionStore::Sqlite("/var/lib/veris-chat/sessions.db".into()), false));
+    assert_eq!(store("session_store: memory", &[state]), (SessionStore::Memory, true));
+    let named = ("SESSION_STORE", "sqlite:///srv/s.db");
+    assert_eq!(store("session_store: memory", &[state, named]), (SessionStore::Sqlite("/srv/s.db".into()), true));
+}
+
+#[test]
+fn prompts_are_marked_for_keeping_only_where_the_model_knows_it() {
+    let caching = |config: &str| load(&folder(&[("config.yaml", config)]), &[]).unwrap().model.prompt_caching;
+    assert!(caching(""));
+    assert!(!caching("prompt_caching: false"));
+    assert!(!caching("model_id: us.meta.llama4-scout-17b-instruct-v1:0"));
+}
+
+#[test]
 fn the_release_lies_beside_the_configuration() {
     let release = r#"{"service":"veris-chat","version":"1.2.0","digest":"abc","commit":"def"}"#;
     let directory = folder(&[("config.yaml", ""), ("release.json", release)]);
@@ -91,6 +113,14 @@ fn mistakes_are_named_with_their_place() {
         env("PORT=eight\n"),
         env("HOST=localhost\n"),
         env("AWS_ENDPOINT_URL_BEDROCK_RUNTIME=169.254.170.2\n"),
+        env("SESSION_STORE=redis://cache\n"),
+        config("session_store: sessions.db\n"),
+        env("AWS_ENDPOINT_URL_DYNAMODB=localhost\nSESSION_STORE=dynamodb://ap-southeast-2/veris-sessions\n"),
+        env("ON_DISCONNECT=never\n"),
+        env("API_KEYS=a-key-that-was-not-hashed\n"),
+        config("api_keys: [a-key-that-was-not-hashed]\n"),
+        config("cors_origins: ['https://example.org/page']\n"),
+        config("timeouts: {idle: 0}\n"),
         error(&folder(&[("config.yaml", "")]), &[("PORT", "65536")]),
         error(&folder(&[("config.yaml", ""), ("release.json", "{\"version\":\"1\"}")]), &[]),
     ];

@@ -7,7 +7,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::accounts::Account;
-use super::encoding::Utf8;
+use super::encoding::Encoding;
 use super::ownership::give;
 use super::permissions::Mode;
 use super::setting::Setting;
@@ -19,7 +19,7 @@ pub(super) struct CreateFile {
     path: String,
     #[serde(default)]
     content: String,
-    encoding: Option<Setting<Utf8>>,
+    encoding: Option<Setting<Encoding>>,
     owner: Option<Setting<Account>>,
     group: Option<Setting<Account>>,
     permissions: Option<Setting<Mode>>,
@@ -30,7 +30,7 @@ impl Module for CreateFile {
     /// Without `permissions` the file has the umask's, as the language's default of 0666 means.
     fn run(&self, _: &StepContext<'_>) -> Result<Outputs, ActionError> {
         let path = Path::new(&self.path);
-        self.encoding.as_ref().map(Setting::get).transpose()?;
+        let encoding = self.encoding.as_ref().map(Setting::get).transpose()?.unwrap_or_default();
         let overwrite = self.overwrite.as_ref().map_or(Ok(true), Setting::get)?;
         create_parents(path)?;
         let mut options = OpenOptions::new();
@@ -44,7 +44,7 @@ impl Module for CreateFile {
             permissions.get()?.apply(path)?;
         }
         give(path, self.owner.as_ref(), self.group.as_ref())?;
-        file.write_all(self.content.as_bytes()).map_err(ActionError::file("write", path))?;
+        file.write_all(&encoding.encode(&self.content)).map_err(ActionError::file("write", path))?;
         Ok(Outputs::new())
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::accounts::Account;
-use super::delete_folder::remove_with_contents;
+use super::delete_folder::may_be_removed;
 use super::ownership::give;
 use super::permissions::Mode;
 use super::setting::Setting;
@@ -23,10 +23,15 @@ pub(super) struct CreateFolder {
 }
 
 impl Module for CreateFolder {
-    fn run(&self, _: &StepContext<'_>) -> Result<Outputs, ActionError> {
+    /// A folder that exists keeps its owner and permissions unless the document gives others, as a file that is
+    /// written over does.
+    fn run(&self, step: &StepContext<'_>) -> Result<Outputs, ActionError> {
         let path = Path::new(&self.path);
         if path.is_dir() {
-            self.meet_existing(path)?;
+            if !self.overwrite.as_ref().map_or(Ok(true), Setting::get)? {
+                return Err(ActionError::Exists { path: path.to_owned() });
+            }
+            empty(path, step)?;
         }
         fs::create_dir_all(path).map_err(ActionError::file("create the folder", path))?;
         if let Some(permissions) = &self.permissions {
@@ -37,16 +42,19 @@ impl Module for CreateFolder {
     }
 }
 
-impl CreateFolder {
-    /// The language's documented default empties an existing folder. Nothing is lost here unless the document asks
-    /// for that in so many words.
-    fn meet_existing(&self, path: &Path) -> Result<(), ActionError> {
-        let is_empty = tree::list(path)?.is_empty();
-        match self.overwrite.as_ref().map(Setting::get).transpose()? {
-            Some(false) => Err(ActionError::Exists { path: path.to_owned() }),
-            Some(true) if !is_empty => remove_with_contents(path),
-            None if !is_empty => Err(ActionError::NotEmpty { path: path.to_owned() }),
-            Some(true) | None => Ok(()),
-        }
+/// As the language has it by default. The folder itself stays, because it may be a mount point.
+fn empty(path: &Path, step: &StepContext<'_>) -> Result<(), ActionError> {
+    let entries = tree::list(path)?;
+    if entries.is_empty() {
+        return Ok(());
     }
+    may_be_removed(path, step)?;
+    step.voice.line(&format!("{} exists and is emptied; `overwrite: false` would protect it", path.display()));
+    for entry in entries {
+        step.may_go_on()?;
+        let is_folder = entry.symlink_metadata().is_ok_and(|metadata| metadata.is_dir());
+        let removed = if is_folder { fs::remove_dir_all(&entry) } else { fs::remove_file(&entry) };
+        removed.map_err(ActionError::file("delete", &entry))?;
+    }
+    Ok(())
 }

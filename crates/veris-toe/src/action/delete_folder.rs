@@ -16,10 +16,12 @@ pub(super) struct DeleteFolder {
 }
 
 impl Module for DeleteFolder {
-    fn run(&self, _: &StepContext<'_>) -> Result<Outputs, ActionError> {
+    fn run(&self, step: &StepContext<'_>) -> Result<Outputs, ActionError> {
         let path = Path::new(&self.path);
         if self.force.as_ref().map_or(Ok(false), Setting::get)? {
-            remove_with_contents(path)?;
+            may_be_removed(path, step)?;
+            let real = path.canonicalize().map_err(ActionError::file("look at", path))?;
+            fs::remove_dir_all(&real).map_err(ActionError::file("delete the folder", path))?;
         } else {
             fs::remove_dir(path).map_err(ActionError::file("delete the folder", path))?;
         }
@@ -27,11 +29,16 @@ impl Module for DeleteFolder {
     }
 }
 
-/// Refuses `/` and the folders directly below it: a path cut short by an empty parameter must not cost the machine.
-pub(super) fn remove_with_contents(path: &Path) -> Result<(), ActionError> {
+/// Refuses `/` and the folders directly below it, because a path cut short by an empty parameter must not cost the
+/// machine, and what holds the logs and scripts of the run itself.
+pub(super) fn may_be_removed(path: &Path, step: &StepContext<'_>) -> Result<(), ActionError> {
     let real = path.canonicalize().map_err(ActionError::file("look at", path))?;
     if real.components().count() <= 2 {
         return Err(ActionError::SystemFolder { path: real });
     }
-    fs::remove_dir_all(&real).map_err(ActionError::file("delete the folder", path))
+    let scratch = step.scratch.canonicalize().map_err(ActionError::file("look at", step.scratch))?;
+    if scratch.starts_with(&real) {
+        return Err(ActionError::OwnFolder { path: real });
+    }
+    Ok(())
 }

@@ -1,12 +1,12 @@
 //! `ReadFile`.
 
 use std::fs::File;
-use std::io::{Error, ErrorKind, Read};
+use std::io::Read;
 use std::path::Path;
 
 use serde::Deserialize;
 
-use super::encoding::Utf8;
+use super::encoding::Encoding;
 use super::setting::Setting;
 use super::{ActionError, Module, Outputs, StepContext};
 
@@ -17,15 +17,17 @@ const MAX_BYTES: u64 = 1024 * 1024;
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(super) struct ReadFile {
     path: String,
-    encoding: Option<Setting<Utf8>>,
+    encoding: Option<Setting<Encoding>>,
     print_file_content: Option<Setting<bool>>,
 }
 
 impl Module for ReadFile {
     fn run(&self, step: &StepContext<'_>) -> Result<Outputs, ActionError> {
         let path = Path::new(&self.path);
-        self.encoding.as_ref().map(Setting::get).transpose()?;
-        let content = read(path)?;
+        let encoding = self.encoding.as_ref().map(Setting::get).transpose()?.unwrap_or_default();
+        let decoded = encoding.decode(&read(path)?);
+        let content =
+            decoded.map_err(|error| ActionError::Encoding { path: path.to_owned(), problem: error.to_string() })?;
         if self.print_file_content.as_ref().map_or(Ok(false), Setting::get)? {
             content.lines().for_each(|line| step.voice.output("Content", line));
         }
@@ -33,7 +35,7 @@ impl Module for ReadFile {
     }
 }
 
-fn read(path: &Path) -> Result<String, ActionError> {
+fn read(path: &Path) -> Result<Vec<u8>, ActionError> {
     let file = File::open(path).map_err(ActionError::file("open", path))?;
     let mut bytes = Vec::new();
     // Files of /proc tell no length, so reading is what is limited.
@@ -42,6 +44,5 @@ fn read(path: &Path) -> Result<String, ActionError> {
         let bytes = path.metadata().map_or(0, |metadata| metadata.len());
         return Err(ActionError::TooLarge { path: path.to_owned(), bytes, limit: MAX_BYTES });
     }
-    String::from_utf8(bytes)
-        .map_err(|error| ActionError::file("read as UTF-8", path)(Error::new(ErrorKind::InvalidData, error)))
+    Ok(bytes)
 }

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::append_file::AppendFile;
 use super::assert::Assert;
 use super::copy_and_move::{CopyFile, MoveFile};
+use super::copy_and_move_folder::{CopyFolder, MoveFolder};
 use super::create_file::CreateFile;
 use super::create_folder::CreateFolder;
 use super::create_symlink::CreateSymlink;
@@ -23,6 +24,9 @@ use super::permissions::{SetFilePermissions, SetFolderPermissions};
 use super::read_file::ReadFile;
 use super::reboot::Reboot;
 use super::s3_download::S3Download;
+use super::s3_upload::S3Upload;
+use super::set_file_encoding::SetFileEncoding;
+use super::update_os::UpdateOs;
 use super::web_download::WebDownload;
 use super::{Module, Outputs, StepContext};
 use crate::action::ActionError;
@@ -32,7 +36,7 @@ static ACTIONS: [Action; 30] = [
     runs("AppendFile", list::<AppendFile>, &[]),
     runs("Assert", single::<Assert>, &[]),
     runs("CopyFile", list::<CopyFile>, &[]),
-    not_yet("CopyFolder"),
+    runs("CopyFolder", list::<CopyFolder>, &[]),
     runs("CreateFile", list::<CreateFile>, &[]),
     runs("CreateFolder", list::<CreateFolder>, &[]),
     runs("CreateSymlink", list::<CreateSymlink>, &[]),
@@ -45,19 +49,19 @@ static ACTIONS: [Action; 30] = [
     windows("InstallMSI"),
     runs("ListFiles", list::<ListFiles>, &["files"]),
     runs("MoveFile", list::<MoveFile>, &[]),
-    not_yet("MoveFolder"),
+    runs("MoveFolder", list::<MoveFolder>, &[]),
     runs("ReadFile", list::<ReadFile>, &["content"]),
     leads("Reboot", |inputs| input_error::read(inputs).map(Flow::Reboot), &[]),
     runs("S3Download", list::<S3Download>, &[]),
-    not_yet("S3Upload"),
-    not_yet("SetFileEncoding"),
+    runs("S3Upload", list::<S3Upload>, &[]),
+    runs("SetFileEncoding", list::<SetFileEncoding>, &[]),
     runs("SetFileOwner", list::<SetFileOwner>, &[]),
     runs("SetFilePermissions", list::<SetFilePermissions>, &[]),
     runs("SetFolderOwner", list::<SetFolderOwner>, &[]),
     runs("SetFolderPermissions", list::<SetFolderPermissions>, &[]),
     windows("SetRegistry"),
     windows("UninstallMSI"),
-    not_yet("UpdateOS"),
+    runs("UpdateOS", single::<UpdateOs>, &[]),
     runs("WebDownload", list::<WebDownload>, &["destination"]),
 ];
 
@@ -70,7 +74,6 @@ pub struct ActionName(&'static Action);
 pub enum Unusable {
     Unknown { name: String, nearest: Option<&'static str> },
     Windows { name: &'static str },
-    NotYet { name: &'static str },
 }
 
 struct Action {
@@ -89,7 +92,6 @@ enum Support {
         outputs: &'static [&'static str],
     },
     Windows,
-    NotYet,
 }
 
 /// Actions that decide which step comes next.
@@ -121,7 +123,6 @@ impl ActionName {
         match action.support {
             Support::Runs { .. } | Support::Leads { .. } => Ok(Self(action)),
             Support::Windows => Err(Unusable::Windows { name: action.name }),
-            Support::NotYet => Err(Unusable::NotYet { name: action.name }),
         }
     }
 
@@ -133,7 +134,7 @@ impl ActionName {
     pub fn outputs(self) -> &'static [&'static str] {
         match self.0.support {
             Support::Runs { outputs, .. } | Support::Leads { outputs, .. } => outputs,
-            Support::Windows | Support::NotYet => &[],
+            Support::Windows => &[],
         }
     }
 
@@ -171,9 +172,7 @@ impl ActionName {
     fn modules(self, inputs: &Value) -> Result<Modules, InputError> {
         match self.0.support {
             Support::Runs { modules, .. } => modules(inputs),
-            Support::Leads { .. } | Support::Windows | Support::NotYet => {
-                Err(InputError::whole("the action cannot run here"))
-            }
+            Support::Leads { .. } | Support::Windows => Err(InputError::whole("the action cannot run here")),
         }
     }
 }
@@ -214,10 +213,6 @@ const fn windows(name: &'static str) -> Action {
     Action { name, support: Support::Windows }
 }
 
-const fn not_yet(name: &'static str) -> Action {
-    Action { name, support: Support::NotYet }
-}
-
 fn single<M: Module + DeserializeOwned + 'static>(inputs: &Value) -> Result<Modules, InputError> {
     if !inputs.is_object() {
         return Err(InputError::whole("they are names with values, not a list"));
@@ -250,7 +245,6 @@ mod tests {
         assert!(ACTIONS.is_sorted_by_key(|action| action.name));
         assert_eq!(ActionName::find("ExecuteBash").unwrap().as_str(), "ExecuteBash");
         assert_eq!(ActionName::find("InstallMSI"), Err(Unusable::Windows { name: "InstallMSI" }));
-        assert_eq!(ActionName::find("UpdateOS"), Err(Unusable::NotYet { name: "UpdateOS" }));
         let unknown = Unusable::Unknown { name: "ExecuteBsh".to_owned(), nearest: Some("ExecuteBash") };
         assert_eq!(ActionName::find("ExecuteBsh"), Err(unknown));
     }

@@ -20,7 +20,6 @@ const REDIRECTS: u32 = 10;
 #[serde(try_from = "Inputs")]
 pub(super) struct WebDownload {
     inputs: Inputs,
-    verification: Option<(Setting<Algorithm>, Setting<String>)>,
 }
 
 #[derive(Deserialize)]
@@ -40,17 +39,16 @@ struct WebUrl(Url);
 impl TryFrom<Inputs> for WebDownload {
     type Error = String;
 
-    /// AWSTOE skips verification when one of the two is missing. Whoever writes one expects it to be checked.
-    fn try_from(mut inputs: Inputs) -> Result<Self, String> {
-        let verification = match (inputs.algorithm.take(), inputs.checksum.take()) {
-            (Some(algorithm), Some(checksum)) => Some((algorithm, checksum)),
-            (None, None) => None,
-            _ => return Err("`checksum` and `algorithm` belong together; give both or none".to_owned()),
+    fn try_from(inputs: Inputs) -> Result<Self, String> {
+        let algorithm = match &inputs.algorithm {
+            None => Some(None),
+            Some(Setting::Known(algorithm)) => Some(Some(*algorithm)),
+            Some(Setting::Open(_)) => None,
         };
-        if let Some((Setting::Known(algorithm), Setting::Known(checksum))) = &verification {
-            Checksum::new(*algorithm, checksum)?;
+        if let (Some(Setting::Known(checksum)), Some(algorithm)) = (&inputs.checksum, algorithm) {
+            Checksum::new(algorithm, checksum)?;
         }
-        Ok(Self { inputs, verification })
+        Ok(Self { inputs })
     }
 }
 
@@ -60,6 +58,10 @@ impl Module for WebDownload {
         let source_name = url.public();
         let destination = self.destination(&url, &source_name)?;
         let checksum = self.checksum(&source_name)?;
+        if checksum.is_none() && self.inputs.algorithm.is_some() {
+            step.voice
+                .line(&format!("{source_name} is not verified, because `checksum` is missing beside `algorithm`"));
+        }
         if destination.is_dir() {
             return Err(ActionError::IsFolder { path: destination });
         }
@@ -104,11 +106,14 @@ impl WebDownload {
         Ok(destination.join(name.ok_or_else(missing)?))
     }
 
+    /// AWSTOE verifies nothing where `algorithm` is missing. Whoever writes a checksum expects it to be checked, and
+    /// its length tells the algorithm.
     fn checksum(&self, source_name: &str) -> Result<Option<Checksum>, ActionError> {
-        let Some((algorithm, digest)) = &self.verification else {
+        let Some(digest) = &self.inputs.checksum else {
             return Ok(None);
         };
-        let checked = Checksum::new(algorithm.get()?, &digest.get()?);
+        let algorithm = self.inputs.algorithm.as_ref().map(Setting::get).transpose()?;
+        let checked = Checksum::new(algorithm, &digest.get()?);
         let refused = |reason| DownloadError::Address { source_name: source_name.to_owned(), reason };
         Ok(Some(checked.map_err(refused)?))
     }

@@ -6,16 +6,29 @@ use super::{ActionError, tree};
 
 /// The files a path stands for: itself, or every file whose name fits when it holds a `*`. Sorted, never empty.
 pub(super) fn files(path: &str) -> Result<Vec<PathBuf>, ActionError> {
+    let found = entries(path, Path::is_file)?;
+    if found.is_empty() { Err(ActionError::NoMatch { kind: "file", pattern: path.to_owned() }) } else { Ok(found) }
+}
+
+/// Like [`files`], for folders. Links to folders do not fit a `*`.
+pub(super) fn folders(path: &str) -> Result<Vec<PathBuf>, ActionError> {
+    let found = entries(path, |entry| entry.is_dir() && !entry.is_symlink())?;
+    if found.is_empty() { Err(ActionError::NoMatch { kind: "folder", pattern: path.to_owned() }) } else { Ok(found) }
+}
+
+/// The path itself, or everything whose name fits it and that `wanted` takes. Sorted; may be empty.
+pub(super) fn entries(path: &str, wanted: impl Fn(&Path) -> bool) -> Result<Vec<PathBuf>, ActionError> {
+    if Path::new(path).parent().is_some_and(|folder| folder.to_string_lossy().contains('*') && !folder.exists()) {
+        return Err(ActionError::WildcardInFolder { pattern: path.to_owned() });
+    }
     let Some((folder, pattern)) = split(path) else {
         return Ok(vec![PathBuf::from(path)]);
     };
     let mut found = tree::list(folder)?;
-    found.retain(|path| {
-        path.is_file() && path.file_name().is_some_and(|name| matches(pattern, &name.to_string_lossy()))
-    });
-    if found.is_empty() {
-        return Err(ActionError::NoMatch { pattern: path.to_owned() });
+    if !path.contains('/') {
+        found = found.iter().map(|path| path.strip_prefix(folder).unwrap_or(path).to_owned()).collect();
     }
+    found.retain(|path| wanted(path) && path.file_name().is_some_and(|name| matches(pattern, &name.to_string_lossy())));
     Ok(found)
 }
 
@@ -26,6 +39,7 @@ pub(super) fn has_wildcard(path: &str) -> bool {
 /// Folder and pattern, when the name holds a `*`.
 fn split(path: &str) -> Option<(&Path, &str)> {
     let (folder, name) = path
+        .trim_end_matches('/')
         .rsplit_once('/')
         .map_or((".", path), |(folder, name)| if folder.is_empty() { ("/", name) } else { (folder, name) });
     name.contains('*').then_some((Path::new(folder), name))

@@ -24,13 +24,37 @@ pub struct Finding {
     pub cure: Option<String>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Severity {
     /// The document is refused, or its step would fail.
     Error,
     /// The document runs, but not as its author is likely to expect.
     Warning,
+}
+
+impl Finding {
+    pub(super) fn error(rule: Rule, place: (Location, Location), message: String) -> Self {
+        Self::new(rule, Severity::Error, Some(place), message)
+    }
+
+    pub(super) fn warning(rule: Rule, place: (Location, Location), message: String) -> Self {
+        Self::new(rule, Severity::Warning, Some(place), message)
+    }
+
+    pub(super) fn warning_without_place(rule: Rule, message: String) -> Self {
+        Self::new(rule, Severity::Warning, None, message)
+    }
+
+    pub(super) fn cure(mut self, cure: &str) -> Self {
+        self.cure = Some(cure.to_owned());
+        self
+    }
+
+    fn new(rule: Rule, severity: Severity, place: Option<(Location, Location)>, message: String) -> Self {
+        let (location, end) = (place.map(|(start, _)| start), place.map(|(_, end)| end));
+        Self { rule, severity, location, end, phase: None, step: None, message, cure: None }
+    }
 }
 
 impl fmt::Display for Severity {
@@ -48,11 +72,11 @@ impl From<ParseError> for Finding {
             rule: Rule::from(&*error.problem),
             severity: Severity::Error,
             location: error.location,
-            end: None,
+            end: error.end,
             message: error.problem.to_string(),
             cure: error.cure(),
-            phase: error.phase,
-            step: error.step,
+            phase: error.phase.map(String::from),
+            step: error.step.map(String::from),
         }
     }
 }

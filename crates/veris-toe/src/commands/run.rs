@@ -7,14 +7,16 @@ use std::process::{Command, ExitCode, Stdio};
 use std::sync::Arc;
 use std::thread;
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::Signals;
 use veris_toe::environment::Aws;
 use veris_toe::execute::{self, Outcome, Surroundings};
 use veris_toe::interrupt::Interrupt;
 use veris_toe::orphans;
 use veris_toe::report::Status;
-use veris_toe::request::{Assignment, Config, ExecutionId, Request, RequestError, check_phases, parse_parameters};
+use veris_toe::request::{
+    Assignment, Config, ExecutionId, Request, RequestError, check_phases, parse_parameters, refuse_service,
+};
 
 use super::Failure;
 use crate::cli::RunArguments;
@@ -65,6 +67,7 @@ fn reboot(by_us: bool) -> Result<ExitCode, Failure> {
 
 /// What the command line says comes before what the configuration says.
 fn request(arguments: RunArguments) -> Result<(Request, bool), RequestError> {
+    refuse_service(arguments.services.given())?;
     let config = arguments.config.as_deref().map(Config::read).transpose()?;
     let documents = if let Some(config) = &config {
         config.assignments()?
@@ -94,9 +97,15 @@ fn request(arguments: RunArguments) -> Result<(Request, bool), RequestError> {
 
 /// Without handlers a signal still ends this process, but not what it started.
 fn hear_signals(interrupt: &Arc<Interrupt>) {
-    let Ok(mut signals) = Signals::new([SIGHUP, SIGINT, SIGTERM]) else {
+    let Ok(mut signals) = Signals::new([SIGHUP, SIGINT, SIGTERM, SIGXFSZ]) else {
         return;
     };
     let interrupt = Arc::clone(interrupt);
-    thread::spawn(move || signals.forever().for_each(|signal| interrupt.request(signal)));
+    // A log that grew to the limit on the size of files is an error of its write; the signal alone would end the run.
+    let mut asked = move |signal| {
+        if signal != SIGXFSZ {
+            interrupt.request(signal);
+        }
+    };
+    thread::spawn(move || signals.forever().for_each(&mut asked));
 }

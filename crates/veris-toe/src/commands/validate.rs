@@ -3,19 +3,29 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use veris_toe::document;
-use veris_toe::request::read_text;
+use veris_toe::check::{Severity, check};
+use veris_toe::request::{read_text, refuse_service};
 
 use super::Failure;
 use crate::cli::ValidateArguments;
 
-/// Parameters need no values to be checked.
+/// Parameters need no values to be checked. Tells everything about every document.
 pub(crate) fn run(arguments: &ValidateArguments) -> Result<ExitCode, Failure> {
+    refuse_service(arguments.owner.given())?;
+    let mut all_valid = true;
     for path in &arguments.documents {
         let name = path.display().to_string();
-        document::parse(&read_text(path)?, &name).map_err(veris_toe::request::RequestError::from)?;
-        // The exit code carries the answer where nobody reads the line.
-        let _ = writeln!(io::stdout(), "{name}: valid");
+        let text = read_text(path)?;
+        let findings = check(&text, &name);
+        for finding in &findings {
+            // The exit code carries the answer where nobody reads the lines.
+            let _ = writeln!(io::stderr(), "{}", finding.excerpt(&name, &text));
+        }
+        if findings.iter().all(|finding| finding.severity != Severity::Error) {
+            let _ = writeln!(io::stdout(), "{name}: valid");
+        } else {
+            all_valid = false;
+        }
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(if all_valid { ExitCode::SUCCESS } else { ExitCode::from(2) })
 }

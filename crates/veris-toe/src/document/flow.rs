@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::Value as Json;
-use serde_yaml::Value;
 
-use super::{Branch, If, Loop, Over, Problem, raw};
+use super::{Branch, If, Loop, Over, Problem};
 use crate::action::ActionName;
-use crate::expression::{Template, is_loop_name};
+use crate::condition::Condition;
+use crate::expression::is_loop_name;
+use crate::yaml::Node;
 
 const DEFAULT_TIMEOUT_SECONDS: i64 = 7200;
 const DELIMITERS: [&str; 9] = [".", ",", ";", ":", "\n", "\t", " ", "-", "_"];
@@ -25,9 +26,9 @@ struct RawLoop {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct RawRange {
-    start: i64,
-    end: i64,
-    update_by: i64,
+    start: String,
+    end: String,
+    update_by: String,
 }
 
 #[derive(Deserialize)]
@@ -45,8 +46,8 @@ struct RawSplit {
 }
 
 /// Of a step's `if`.
-pub(super) fn condition(value: &Value) -> Result<If, String> {
-    let Json::Object(mut test) = raw::json(value)? else {
+pub(super) fn condition(node: &Node) -> Result<If, String> {
+    let Json::Object(mut test) = node.json() else {
         return Err("`if` is an operator with its operands, such as `fileExists: /etc/os-release`".to_owned());
     };
     // The guide's grammar has `then` and `else` below the operator, most of its examples beside it.
@@ -67,12 +68,14 @@ pub(super) fn condition(value: &Value) -> Result<If, String> {
     if test.is_empty() {
         return Err("`if` has no operator".to_owned());
     }
-    Ok(If { test: Json::Object(test), then, r#else })
+    let test = Json::Object(test);
+    Condition::parse(&test)?;
+    Ok(If { test, then, r#else })
 }
 
 /// Of a step's `loop`.
-pub(super) fn repetition(value: &Value) -> Result<Loop, String> {
-    let raw = RawLoop::deserialize(raw::json(value)?).map_err(|error| error.to_string())?;
+pub(super) fn repetition(node: &Node) -> Result<Loop, String> {
+    let raw = RawLoop::deserialize(node.json()).map_err(|error| error.to_string())?;
     if let Some(name) = raw.name.as_deref().filter(|name| *name == "loop" || !is_loop_name(name)) {
         return Err(format!("`{name}` is no valid name; use 1 to 128 letters, digits, `_` or `-`, and not `loop`"));
     }
@@ -83,7 +86,7 @@ pub(super) fn repetition(value: &Value) -> Result<Loop, String> {
         (None, Some(RawForEach::Split(RawSplit { list, delimiter }))) => {
             let delimiter = delimiter.unwrap_or_else(|| ",".to_owned());
             if !DELIMITERS.contains(&delimiter.as_str()) {
-                return Err(format!("`{delimiter}` is no delimiter; use one of . , ; : - _ space, newline and tab"));
+                return Err(format!("`delimiter` is `{delimiter}`; use one of . , ; : - _ space, newline and tab"));
             }
             Over::Split { list, delimiter }
         }
@@ -92,23 +95,18 @@ pub(super) fn repetition(value: &Value) -> Result<Loop, String> {
     Ok(Loop { name: raw.name, over })
 }
 
-fn over_range(&RawRange { start, end, update_by }: &RawRange) -> Result<Over, String> {
+fn over_range(range: &RawRange) -> Result<Over, String> {
+    let whole = |key: &str, text: &str| {
+        text.parse::<i64>()
+            .map_err(|_| format!("`{key}` is {text}, and takes a whole number; values of references cannot be used"))
+    };
+    let (start, end) = (whole("start", &range.start)?, whole("end", &range.end)?);
+    let update_by = whole("updateBy", &range.update_by)?;
     let update_by = NonZeroI64::new(update_by).ok_or("`updateBy` is 0, so it would never end")?;
     if start != end && (start < end) != update_by.is_positive() {
-        return Err(format!("{update_by} never leads from {start} to {end}"));
+        return Err(format!("`updateBy` is {update_by}, which never leads from {start} to {end}"));
     }
     Ok(Over::Range { start, end, update_by })
-}
-
-impl Over {
-    /// The texts whose references have to have values when the loop begins.
-    pub(super) fn templates(&self) -> Vec<Template> {
-        match self {
-            Self::Range { .. } => Vec::new(),
-            Self::List(list) => list.iter().map(|text| Template::parse(text)).collect(),
-            Self::Split { list, .. } => vec![Template::parse(list)],
-        }
-    }
 }
 
 /// `None` is no limit.

@@ -33,12 +33,20 @@ pub(crate) enum Hasher {
 }
 
 impl Checksum {
-    /// Fails on a digest that cannot be the algorithm's, which would never match.
-    pub(crate) fn new(algorithm: Algorithm, digest: &str) -> Result<Self, String> {
-        let digits = algorithm.hasher().finish().len();
-        if digest.len() != digits || !digest.bytes().all(|digit| digit.is_ascii_hexdigit()) {
-            return Err(format!("`checksum` is no {algorithm} checksum, which has {digits} hexadecimal digits"));
-        }
+    /// Fails on a digest that cannot be the algorithm's, which would never match. Without an algorithm the digest's
+    /// length decides.
+    pub(crate) fn new(algorithm: impl Into<Option<Algorithm>>, digest: &str) -> Result<Self, String> {
+        const ALGORITHMS: [Algorithm; 4] = [Algorithm::Md5, Algorithm::Sha1, Algorithm::Sha256, Algorithm::Sha512];
+        let is_hexadecimal = digest.bytes().all(|digit| digit.is_ascii_hexdigit());
+        let fits = |algorithm: &Algorithm| is_hexadecimal && digest.len() == algorithm.digits();
+        let algorithm = match algorithm.into() {
+            Some(algorithm) if fits(&algorithm) => algorithm,
+            Some(algorithm) => {
+                let digits = algorithm.digits();
+                return Err(format!("`checksum` is no {algorithm} checksum, which has {digits} hexadecimal digits"));
+            }
+            None => ALGORITHMS.into_iter().find(fits).ok_or("`checksum` is no MD5, SHA1, SHA256 or SHA512 checksum")?,
+        };
         Ok(Self { algorithm, digest: digest.to_ascii_lowercase() })
     }
 
@@ -56,6 +64,16 @@ impl Checksum {
 }
 
 impl Algorithm {
+    /// Hexadecimal digits of a digest.
+    fn digits(self) -> usize {
+        match self {
+            Self::Md5 => 32,
+            Self::Sha1 => 40,
+            Self::Sha256 => 64,
+            Self::Sha512 => 128,
+        }
+    }
+
     pub(crate) fn hasher(self) -> Hasher {
         match self {
             Self::Md5 => Hasher::Md5(Md5::new()),
@@ -126,6 +144,11 @@ mod tests {
         assert_eq!(digest(Algorithm::Sha1), "a9993e364706816aba3e25717850c26c9cd0d89d");
         assert!(digest(Algorithm::Sha256).starts_with("ba7816bf8f01cfea"));
         assert!(digest(Algorithm::Sha512).starts_with("ddaf35a193617aba"));
+        for algorithm in [Algorithm::Md5, Algorithm::Sha1, Algorithm::Sha256, Algorithm::Sha512] {
+            let told = Checksum::new(None, &digest(algorithm)).unwrap();
+            assert_eq!(told.algorithm, algorithm, "the length of a digest tells its algorithm");
+        }
+        assert!(Checksum::new(None, "abc").is_err());
     }
 
     #[test]

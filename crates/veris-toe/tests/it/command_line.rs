@@ -19,10 +19,11 @@ fn validate_answers_without_running() {
     sandbox.write("wrong.yaml", &document("- {name: Do, action: ExecuteBsh, inputs: {commands: [ls]}}"));
     let ran = sandbox.veris_toe(&["validate", "--documents", "fine.yaml"]).succeeded();
     assert_eq!((ran.stdout.as_str(), ran.stderr.as_str()), ("fine.yaml: valid\n", ""));
-    assert_snapshot!(refused(sandbox.veris_toe(&["validate", "--documents", "wrong.yaml"])), @r"
-    error: wrong.yaml:5:28: phase `build`, step `Do`: there is no action `ExecuteBsh`
-
-    hint: did you mean `ExecuteBash`?
+    assert_snapshot!(refused(sandbox.veris_toe(&["validate", "--documents", "wrong.yaml"])), @"
+    wrong.yaml:5:28: error: phase `build`, step `Do`: there is no action `ExecuteBsh`
+      |       - {name: Do, action: ExecuteBsh, inputs: {commands: [ls]}}
+      |                            ^^^^^^^^^^
+      = did you mean `ExecuteBash`?
     ");
     assert_eq!(std::fs::read_dir(sandbox.path(".")).unwrap().count(), 2);
 }
@@ -47,7 +48,11 @@ fn bad_usage_is_explained() {
     assert_snapshot!(run(&["-d", "fine.yaml", "-p", "biuld"]), @"error: no document has a phase `biuld`, and it is none of build, validate, test and container-host-test");
     assert_snapshot!(run(&["-d", "fine.yaml", "--parameters", "Version"]), @"error: `Version` is no parameter; write name=value,name2=value2");
     assert_snapshot!(run(&["-d", "fine.yaml", "-i", "../up"]), @"error: `../up` is no execution id; use at most 64 letters, digits and `-`");
-    assert_snapshot!(run(&["-c", "config.json"]), @"error: config.json is no valid configuration: unknown field `cwLogGroup`, expected one of `documents`, `phases`, `parameters`, `logDirectory`, `stateDirectory`, `executionId`, `trace` at line 1 column 51");
+    assert_snapshot!(run(&["-c", "config.json"]), @r"
+    error: `cwLogGroup` is not supported: this runner speaks to no service of AWS but S3, from within steps
+
+    hint: copy the log folder when the run has ended; the summary's `logUrl` names it
+    ");
     assert!(run(&[]).contains("--documents"));
     assert!(run(&["-c", "config.json", "-d", "fine.yaml"]).contains("cannot be used with"));
 }
@@ -81,4 +86,30 @@ fn trace_shows_what_the_runner_does() {
     let ran = sandbox.veris_toe(&["run", "-d", "fine.yaml", "--trace"]).succeeded();
     assert!(ran.stderr.contains("Document fine.yaml"));
     assert!(ran.stderr.contains("[build] [Do] ExecuteBash ended: Success"));
+}
+
+#[test]
+fn what_needs_services_of_aws_is_refused_by_name() {
+    let sandbox = Sandbox::new();
+    sandbox.write("fine.yaml", &document(FINE));
+    let run = |arguments: &[&str]| refused(sandbox.veris_toe(&[&["run"], arguments].concat()));
+    assert_snapshot!(run(&["-d", "fine.yaml", "--log-s3-bucket-name", "logs", "--log-s3-key-prefix", "x"]), @r"
+    error: `--log-s3-bucket-name` is not supported: this runner speaks to no service of AWS but S3, from within steps
+
+    hint: copy the log folder when the run has ended; the summary's `logUrl` names it
+    ");
+    assert_snapshot!(run(&["-d", "fine.yaml", "--document-s3-bucket-owner", "123456789012"]), @r"
+    error: `--document-s3-bucket-owner` is not supported: this runner speaks to no service of AWS but S3, from within steps
+
+    hint: name a local file; a document in S3 can be run by an `ExecuteDocument` step
+    ");
+    assert_snapshot!(run(&["-d", "s3://bucket/chat.yaml"]), @r"
+    error: s3://bucket/chat.yaml is no local file
+
+    hint: download it first, for example with `aws s3 cp` or `aws imagebuilder get-component`; a document in S3 can be run by an `ExecuteDocument` step, too
+    ");
+    assert!(run(&["-d", "fine.yaml", "--cw-log-group", "logs"]).contains("`--cw-log-group` is not supported"));
+    sandbox.veris_toe(&["run", "-d", "fine.yaml", "--cw-ignore-failures"]).succeeded();
+    assert!(sandbox.veris_toe(&["-v"]).succeeded().stdout.starts_with("veris-toe "));
+    assert!(sandbox.veris_toe(&["run", "--version"]).succeeded().stdout.starts_with("veris-toe"));
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::sync::{Arc, Mutex};
@@ -13,21 +13,21 @@ use insta::assert_snapshot;
 use crate::support::{Ran, Sandbox, document};
 
 /// Answers each request on a connection of its own, and remembers them.
-struct Server {
-    url: String,
+pub(crate) struct Server {
+    pub(crate) url: String,
     requests: Arc<Mutex<Vec<Request>>>,
 }
 
 #[derive(Clone)]
-struct Request {
-    method: String,
-    path: String,
-    query: BTreeMap<String, String>,
-    headers: BTreeMap<String, String>,
+pub(crate) struct Request {
+    pub(crate) method: String,
+    pub(crate) path: String,
+    pub(crate) query: BTreeMap<String, String>,
+    pub(crate) headers: BTreeMap<String, String>,
 }
 
 impl Server {
-    fn start(answer: impl Fn(&Request, usize) -> Vec<u8> + Send + 'static) -> Self {
+    pub(crate) fn start(answer: impl Fn(&Request, usize) -> Vec<u8> + Send + 'static) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let requests = Arc::new(Mutex::new(Vec::new()));
@@ -46,13 +46,14 @@ impl Server {
         Self { url, requests }
     }
 
-    fn requests(&self) -> Vec<Request> {
+    pub(crate) fn requests(&self) -> Vec<Request> {
         self.requests.lock().unwrap().clone()
     }
 }
 
 fn read(stream: &TcpStream) -> Request {
-    let mut lines = BufReader::new(stream).lines().map(|line| line.unwrap());
+    let mut reader = BufReader::new(stream);
+    let mut lines = reader.by_ref().lines().map(|line| line.unwrap());
     let first = lines.next().unwrap();
     let mut words = first.split(' ');
     let (method, target) = (words.next().unwrap().to_owned(), words.next().unwrap());
@@ -61,15 +62,18 @@ fn read(stream: &TcpStream) -> Request {
         let (name, value) = line.split_once(':').unwrap();
         (name.to_ascii_lowercase(), value.trim().to_owned())
     });
-    let headers = headers.collect();
+    let headers: BTreeMap<String, String> = headers.collect();
+    // A connection that is closed before its body was read is reset, and the answer with it.
+    let length = headers.get("content-length").map_or(0, |length| length.parse().unwrap());
+    io::copy(&mut reader.take(length), &mut io::sink()).unwrap();
     Request { method, path: url.path().to_owned(), query: url.query_pairs().into_owned().collect(), headers }
 }
 
-fn answer(status: &str, body: &str) -> Vec<u8> {
+pub(crate) fn answer(status: &str, body: &str) -> Vec<u8> {
     format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len()).into_bytes()
 }
 
-fn run(sandbox: &Sandbox, steps: &str, variables: &[(&str, &str)]) -> Ran {
+pub(crate) fn run(sandbox: &Sandbox, steps: &str, variables: &[(&str, &str)]) -> Ran {
     sandbox.write("document.yaml", &document(steps));
     let mut command = sandbox.command(&["run", "-d", "document.yaml", "-i", "test"]);
     sandbox.finish(command.envs(variables.iter().copied()).output().unwrap())
@@ -109,7 +113,7 @@ fn an_object_is_fetched_with_the_roles_credentials() {
     }
 }
 
-const KEYS: [(&str, &str); 3] =
+pub(crate) const KEYS: [(&str, &str); 3] =
     [("AWS_REGION", "us-east-1"), ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"), ("AWS_SECRET_ACCESS_KEY", "hidden")];
 
 #[test]
@@ -151,7 +155,7 @@ fn a_broken_transfer_is_tried_again_and_never_seen_half() {
     let variables = [KEYS.as_slice(), &[("AWS_ENDPOINT_URL_S3", &server.url)]].concat();
     let ran = run(&sandbox, GET_OBJECT, &variables).succeeded();
     assert_snapshot!(ran.stderr, @r"
-    [build] [Get] cannot download s3://veris-local/a/b c.bin: the connection broke off; trying again
+    [build] [Get] cannot download s3://veris-local/a/b c.bin: the connection broke off: Peer disconnected; trying again
     [build] [Get] cannot download s3://veris-local/a/b c.bin: the server answered 503; trying again
     ");
     assert_eq!(sandbox.read("chat"), "complete");
@@ -193,7 +197,8 @@ fn a_web_download_follows_redirects_and_checks_the_sum() {
 - name: Again
   action: WebDownload
   inputs:
-    - {{source: '{url}/gone', destination: '{{{{ build.Get.inputs[0].destination }}}}', checksum: {sum}, algorithm: SHA256}}
+    - {{source: '{url}/gone', destination: '{{{{ build.Get.inputs[0].destination }}}}', checksum: {sum}}}
+- {{name: Unchecked, action: WebDownload, inputs: [{{source: '{url}/abc.bin', destination: new/unchecked, algorithm: MD5}}]}}
 - name: Wrong
   action: WebDownload
   inputs:
@@ -205,7 +210,42 @@ fn a_web_download_follows_redirects_and_checks_the_sum() {
     assert!(!sandbox.path("wrong").exists());
     assert_snapshot!(ran.stderr.replace(url, "[SERVER]"), @r"
     [build] [Again] new/folder/one has the expected checksum already
+    [build] [Unchecked] [SERVER]/abc.bin is not verified, because `checksum` is missing beside `algorithm`
     [build] [Wrong] failed: [SERVER]/abc.bin has the MD5 checksum 900150983cd24fb0d6963f7d28e17f72, not the expected 00000000000000000000000000000000; nothing was kept
     ");
-    assert_eq!(server.requests().len(), 4, "a file that has its checksum is not fetched again");
+    assert_eq!(server.requests().len(), 5, "a file that has its checksum is not fetched again");
+}
+
+#[test]
+fn a_web_download_is_attempted_five_times() {
+    let server = Server::start(|request, _| match request.path.as_str() {
+        "/busy" => answer("503 Service Unavailable", ""),
+        "/created" => answer("201 Created", "not what was asked for"),
+        _ => answer("404 Not Found", ""),
+    });
+    let sandbox = Sandbox::new();
+    sandbox.write("mine", "mine");
+    let url = &server.url;
+    let steps = format!(
+        r"
+- {{name: Mine, action: WebDownload, onFailure: Continue, inputs: [{{source: '{url}/gone', destination: mine, overwrite: false}}]}}
+- {{name: Gone, action: WebDownload, onFailure: Continue, inputs: [{{source: '{url}/gone', destination: mine}}]}}
+- {{name: Created, action: WebDownload, onFailure: Continue, inputs: [{{source: '{url}/created', destination: mine}}]}}
+- {{name: Busy, action: WebDownload, onFailure: Continue, inputs: [{{source: '{url}/busy', destination: mine}}]}}
+"
+    );
+    let ran = run(&sandbox, &steps, &[]).failed();
+    assert_snapshot!(ran.stderr.replace(url, "[SERVER]"), @r"
+    [build] [Mine] failed: mine exists and `overwrite` is false
+    [build] [Gone] failed: cannot download [SERVER]/gone: the server answered 404
+    [build] [Created] failed: cannot download [SERVER]/created: the server answered 201
+    [build] [Busy] cannot download [SERVER]/busy: the server answered 503; trying again
+    [build] [Busy] cannot download [SERVER]/busy: the server answered 503; trying again
+    [build] [Busy] cannot download [SERVER]/busy: the server answered 503; trying again
+    [build] [Busy] cannot download [SERVER]/busy: the server answered 503; trying again
+    [build] [Busy] failed: cannot download [SERVER]/busy: the server answered 503
+    ");
+    let asked = |path: &str| server.requests().iter().filter(|request| request.path == path).count();
+    assert_eq!((asked("/gone"), asked("/created"), asked("/busy")), (1, 1, 5));
+    assert_eq!(sandbox.read("mine"), "mine");
 }

@@ -57,12 +57,14 @@ fn files_are_copied_moved_listed_and_deleted() {
 - {name: Show, action: ExecuteBash, inputs: {commands: ['echo "{{ build.List.outputs.files }}"']}}
 - {name: Delete, action: DeleteFile, inputs: [{path: '*.log'}]}
 - {name: Again, action: DeleteFile, inputs: [{path: '*.log'}]}
+- {name: Gone, action: DeleteFile, inputs: [{path: a.log}]}
 "#,
     );
     assert_snapshot!(ran.failed().stderr, @r"
     [build] [Show] new/c.txt,new/d.txt
     [build] [Show] new/logs/a.log,new/logs/b.log
-    [build] [Again] failed: no file matches *.log
+    [build] [Again] no file matches *.log; there is nothing to delete
+    [build] [Gone] failed: cannot delete a.log: No such file or directory (os error 2)
     ");
     assert!(!sandbox.path("a.log").exists());
 }
@@ -84,13 +86,14 @@ fn folders_are_made_and_removed() {
         r"
 - {name: Make, action: CreateFolder, inputs: [{path: a/b, permissions: '0700'}, {path: a/b}]}
 - {name: Fill, action: CreateFile, inputs: [{path: a/b/c}]}
-- {name: Empty, action: CreateFolder, inputs: [{path: a/b, overwrite: true}]}
+- {name: Empty, action: CreateFolder, inputs: [{path: a/b}]}
 - {name: Remove, action: DeleteFolder, inputs: [{path: a/b}]}
 - {name: Refill, action: CreateFile, inputs: [{path: a/b/c}]}
 - {name: Force, action: DeleteFolder, inputs: [{path: a, force: true}]}
 ",
     );
-    ran.succeeded();
+    let ran = ran.succeeded();
+    assert_eq!(ran.stderr, "[build] [Empty] a/b exists and is emptied; `overwrite: false` would protect it\n");
     assert!(!sandbox.path("a").exists());
 }
 
@@ -104,9 +107,11 @@ fn what_a_folder_holds_is_not_lost_by_accident() {
         sandbox.veris_toe(&["run", "-d", path.to_str().unwrap()]).failed().failure()
     };
     let reason = |step: &str| failure(step).rsplit("): ").next().unwrap().to_owned();
-    assert_snapshot!(reason("- {name: Do, action: CreateFolder, inputs: [{path: full}]}"), @"full exists and is not empty; say `overwrite: true` to empty it");
+    assert_snapshot!(reason("- {name: Do, action: CreateFolder, inputs: [{path: full, overwrite: false}]}"), @"full exists and `overwrite` is false");
+    assert_snapshot!(reason("- {name: Do, action: CreateFolder, inputs: [{path: /proc}]}"), @"refusing to remove or replace /proc, which the system needs");
+    assert_snapshot!(reason("- {name: Do, action: CreateFolder, inputs: [{path: .}]}").replace(&fs::canonicalize(sandbox.path(".")).unwrap().display().to_string(), "[DIR]"), @"refusing to remove or replace [DIR], which holds the logs of this run");
     assert_snapshot!(reason("- {name: Do, action: DeleteFolder, inputs: [{path: full}]}"), @"cannot delete the folder full: Directory not empty (os error 39)");
-    assert_snapshot!(reason("- {name: Do, action: DeleteFolder, inputs: [{path: '/proc', force: true}]}"), @"refusing to remove /proc, which the system needs");
+    assert_snapshot!(reason("- {name: Do, action: DeleteFolder, inputs: [{path: '/proc', force: true}]}"), @"refusing to remove or replace /proc, which the system needs");
     assert_eq!(sandbox.read("full/file"), "precious");
 }
 
@@ -149,4 +154,40 @@ fn owners_and_permissions_are_set_below_a_folder() {
     assert_snapshot!(ran.failed().stderr, @"[build] [Nobody] failed: there is no user `no-such-user` in /etc/passwd; create it in an earlier step");
     let mode = |path: &str| fs::metadata(sandbox.path(path)).unwrap().mode() & 0o7777;
     assert_eq!((mode("a"), mode("a/b"), mode("a/b/c")), (0o755, 0o711, 0o600));
+}
+
+#[test]
+fn ownership_may_stop_at_the_folder() {
+    if !rustix::process::geteuid().is_root() {
+        // Nobody else can give files away.
+        return;
+    }
+    let sandbox = Sandbox::new();
+    fs::create_dir_all(sandbox.path("a/b")).unwrap();
+    symlink("/etc/hostname", sandbox.path("a/link")).unwrap();
+    let steps = r"
+- {name: Top, action: SetFolderOwner, inputs: [{path: a, owner: '12345', group: '23456', recursive: false}]}
+- {name: All, action: SetFolderOwner, inputs: [{path: a, owner: '12346', group: '0'}]}
+- {name: Made, action: CreateFolder, inputs: [{path: c, owner: '12345', group: '23456'}]}
+";
+    let before = fs::metadata("/etc/hostname").unwrap().uid();
+    sandbox.run_steps(&steps.lines().take(2).collect::<Vec<_>>().join("\n")).succeeded();
+    let owner = |path: &str| {
+        let found = sandbox.path(path).symlink_metadata().unwrap();
+        (found.uid(), found.gid())
+    };
+    assert_eq!((owner("a"), owner("a/b")), ((12345, 23456), (0, 0)));
+    fs::remove_dir_all(sandbox.logs()).unwrap();
+    sandbox.run_steps(steps).succeeded();
+    assert_eq!([owner("a"), owner("a/b"), owner("a/link")], [(12346, 0); 3]);
+    assert_eq!(owner("c"), (12345, 23456));
+    assert_eq!(fs::metadata("/etc/hostname").unwrap().uid(), before, "what a link leads to is left alone");
+}
+
+#[test]
+fn a_huge_file_is_not_read_into_an_output() {
+    let sandbox = Sandbox::new();
+    fs::File::create(sandbox.path("huge")).unwrap().set_len(1 << 40).unwrap();
+    let ran = sandbox.run_steps("- {name: Read, action: ReadFile, inputs: [{path: huge}]}").failed();
+    assert!(ran.failure().ends_with("huge has 1099511627776 bytes; at most 1048576 can be read into an output"));
 }

@@ -2,15 +2,23 @@
 
 #![expect(clippy::unwrap_used, reason = "what cannot be unwrapped fails the test, with its place")]
 
+mod certificates;
+mod check;
 mod command_line;
 mod conditions;
 mod corpus;
 mod documents;
 mod downloads;
+mod encodings;
+mod features;
 mod files;
+mod folders;
 mod loops;
 mod nested;
 mod policies;
 mod processes;
 mod reboots;
+mod s3_server;
 mod support;
+mod transfers;
+mod updates;

@@ -3,6 +3,7 @@
 use insta::assert_snapshot;
 use serde_json::Value;
 
+use crate::s3_server::S3;
 use crate::support::{Sandbox, document};
 
 const GREET: &str = r"
@@ -95,4 +96,22 @@ fn what_is_no_document_is_explained() {
     assert_snapshot!(failure("wrong.yaml"), @"wrong.yaml:5:28: phase `build`, step `Do`: there is no action `ExecuteBsh`");
     assert_snapshot!(failure("needy.yaml"), @"needy.yaml: the parameter `Who` has neither a value nor a default; give it with `--parameters Who=…`");
     assert_snapshot!(failure("arn:aws:imagebuilder:us-east-1:aws:component/cli/1.0.0/1"), @"cannot get arn:aws:imagebuilder:us-east-1:aws:component/cli/1.0.0/1: this needs Image Builder's GetComponent; name the document's file or its object in S3");
+}
+
+#[test]
+fn a_document_may_be_an_object_in_s3() {
+    let (sandbox, s3) = (Sandbox::new(), S3::start("components"));
+    std::fs::write(s3.path("components/greet.yaml"), GREET).unwrap();
+    sandbox.write("document.yaml", &nested("s3://components/greet.yaml"));
+    let mut command = sandbox.command(&["run", "-d", "document.yaml", "-p", "build"]);
+    let ran = sandbox.finish(command.envs(s3.variables()).output().unwrap()).succeeded();
+    assert_snapshot!(ran.stderr, @r"
+    [build] [Go] [build] [Greet] hello nobody
+    [build] [Go] [validate] [Check] checked
+    ");
+    let missing = Sandbox::new();
+    missing.write("document.yaml", &nested("s3://components/missing.yaml"));
+    let mut command = missing.command(&["run", "-d", "document.yaml"]);
+    let failure = missing.finish(command.envs(s3.variables()).output().unwrap()).failed().failure();
+    assert!(failure.contains("s3://components/missing.yaml") && failure.contains("404"), "{failure}");
 }

@@ -63,6 +63,8 @@ fn a_signal_ends_the_step_and_the_run() {
     let ran = sandbox.finish(child.wait_with_output().unwrap()).failed();
     assert_snapshot!(ran.failure(), @"document document.yaml: phase `build`: step `Wait` (ExecuteBash): bash was killed because of signal 15");
     assert_gone(&bash);
+    // What ran until then is written.
+    assert!(sandbox.log("detailedoutput.json").contains("bash was killed because of signal 15"));
 }
 
 #[test]
@@ -79,6 +81,63 @@ fn much_output_is_streamed_but_only_its_beginning_kept() {
     assert_eq!(lines.iter().filter(|line| **line == "[build] [Talk] 0123456789").count(), 2_000_000 / 11);
     assert!(ran.stderr.contains('\u{fffd}'));
     assert_eq!(lines.last(), Some(&"[build] [Count] 65537"));
+}
+
+#[test]
+fn a_chain_of_processes_that_never_ends_does() {
+    let sandbox = Sandbox::new();
+    let link = sandbox.write("link.sh", "sleep 0.02\nexec setsid --fork bash \"$0\" >/dev/null 2>&1\n");
+    let steps = format!(
+        "- {{name: Fork, action: ExecuteBash, timeoutSeconds: 1, inputs: {{commands: ['setsid --fork bash {} >/dev/null 2>&1', sleep 300]}}}}",
+        link.display()
+    );
+    sandbox.run_steps(&steps).failed();
+    let processes = fs::read_dir("/proc").unwrap().flatten();
+    let ours = processes.filter(|process| {
+        let command = fs::read(process.path().join("cmdline")).unwrap_or_default();
+        String::from_utf8_lossy(&command).contains(link.to_str().unwrap())
+    });
+    assert_eq!(ours.count(), 0);
+}
+
+#[test]
+fn a_full_disk_costs_the_logs_but_not_the_run() {
+    let sandbox = Sandbox::new();
+    let steps = r"
+- {name: Talk, action: ExecuteBash, inputs: {commands: ['yes 0123456789 | head -n 9000']}}
+- {name: After, action: ExecuteBash, inputs: {commands: [touch after]}}
+";
+    sandbox.write("document.yaml", &document(steps));
+    // No file may grow beyond 64 KiB, which is as much as a disk that is full.
+    let runner = sandbox.command(&["run", "-d", "document.yaml", "-i", "test"]);
+    let mut command = std::process::Command::new("bash");
+    command.args(["-c", "ulimit -f 64; exec \"$0\" \"$@\""]).arg(runner.get_program()).args(runner.get_args());
+    command.current_dir(sandbox.path("."));
+    let ran = sandbox.finish(command.output().unwrap()).failed();
+    assert_eq!(ran.summary()["status"], "success");
+    assert!(sandbox.path("after").exists());
+    assert_eq!(ran.stderr.lines().filter(|line| *line == "[build] [Talk] 0123456789").count(), 9000);
+    let error = &ran.stderr[ran.stderr.find("error: ").unwrap()..];
+    assert_snapshot!(error, @r"
+    error: cannot write [DIR]/TOE_[TIME]_test/detailedoutput.json: File too large (os error 27)
+
+    hint: choose a folder you can write to with --log-directory and --state-directory
+    ");
+}
+
+#[test]
+fn a_working_directory_that_vanished_is_no_matter_of_the_runner() {
+    let sandbox = Sandbox::new();
+    fs::create_dir(sandbox.path("work")).unwrap();
+    let steps = r"
+- {name: Remove, action: ExecuteBash, inputs: {commands: ['rm -r ../work']}}
+- {name: After, action: ExecuteBash, inputs: {commands: ['touch $OLD/after']}}
+";
+    sandbox.write("document.yaml", &document(&steps.replace("$OLD", sandbox.path(".").to_str().unwrap())));
+    let logs = sandbox.path("logs");
+    let mut command = sandbox.command(&["run", "-d", "../document.yaml", "-l", logs.to_str().unwrap()]);
+    sandbox.finish(command.current_dir(sandbox.path("work")).output().unwrap()).succeeded();
+    assert!(sandbox.path("after").exists());
 }
 
 #[test]
