@@ -171,15 +171,15 @@ mod tests {
         pack(&file, &runner, &plan, &stage, &stage.components(&plan)).unwrap();
         tar::Archive::new(fs_err::File::open(file.path()).unwrap()).unpack(&seed).unwrap();
         let script = format!("exec '{}' 2>&1", seed.join("run.sh").display());
-        let state = directory.path().join("state");
+        let remembered = directory.path().join("state");
         let mut text = String::new();
         for _ in 0..boots {
             let mut command = Command::new("sh");
-            let output = command.arg("-c").arg(&script).env("LOCAL_CLOUD_AGENT_STATE", &state).output().unwrap();
+            let output = command.arg("-c").arg(&script).env("LOCAL_CLOUD_AGENT_STATE", &remembered).output().unwrap();
             text.push_str(&String::from_utf8(output.stdout).unwrap());
         }
         let log = agent_log::parse(&text);
-        assert_eq!(state.exists(), log.exit != Some(0), "what is done leaves nothing: {text}");
+        assert_eq!(remembered.exists(), log.exit != Some(0), "what is done leaves nothing: {text}");
         (log, text)
     }
 

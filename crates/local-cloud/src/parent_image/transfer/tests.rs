@@ -1,6 +1,5 @@
 use std::io::{BufRead, BufReader};
 use std::net::{TcpListener, TcpStream};
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use super::*;
@@ -56,7 +55,7 @@ fn given(source: &str) -> Given {
     Given::parse(source, &"0".repeat(64)).unwrap()
 }
 
-fn received(source: &str, part: &PathBuf) -> Result<String, ParentError> {
+fn received(source: &str, part: &Path) -> Result<String, ParentError> {
     receive(&given(source), part, &mut |_| ())
 }
 
