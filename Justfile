@@ -19,6 +19,11 @@ fmt-check:
 clippy *flags:
     cargo clippy --workspace --all-targets --locked {{ flags }} -- -D warnings
 
+# Mistakes in recipes, components, units and templates, without a cloud
+[group('check')]
+check *paths:
+    cargo run --quiet --locked -- check {{ paths }}
+
 # All tests; the guest story is skipped, with its reason, where QEMU is missing
 [group('test')]
 test *flags:

@@ -28,6 +28,7 @@ use self::leftovers::Found;
 use self::names::Names;
 use self::plan::Plan;
 use self::undo::Undo;
+use crate::check::{self, Scope};
 use crate::context::Context;
 use crate::error::{Failure, user};
 use crate::images::{self, BakedImage};
@@ -36,6 +37,7 @@ use crate::interrupt::Shield;
 /// Bakes `version`, or the recipe's own. If an image of exactly these inputs exists, nothing is created.
 pub async fn bake(context: &Context, version: Option<Version>) -> Result<Baked> {
     let started = Instant::now();
+    check(context).await?;
     let plan = plan::make(context, version.unwrap_or_else(|| context.recipe.version.clone())).await?;
     let images = images::find(&context.clients, &context.recipe).await?;
     if let Some(image) = images.iter().find(|image| image.digest == plan.digest.as_str() && image.state == "available")
@@ -52,6 +54,20 @@ pub async fn bake(context: &Context, version: Option<Version>) -> Result<Baked> 
         Ok((image_id, stages)) => Ok(Baked::created(&plan, image_id, stages, started.elapsed())),
         Err(error) => Err(undo.run(context, error).await),
     }
+}
+
+/// Says everything that is wrong with what the bake reads. Errors end it before anything is compiled or sent.
+async fn check(context: &Context) -> Result<()> {
+    let (project, recipe) = (context.project.clone(), context.recipe.path.clone());
+    let report = check::watched(Scope::Project { project, recipe: Some(recipe) }, &context.printer).await?;
+    for finding in &report.findings {
+        context.printer.talk(format_args!("{finding}\n"));
+    }
+    if report.has_errors() {
+        let message = format!("the bake would fail: {}", report.summary);
+        return Err(user(message).hint("correct what is named above; `veris check` looks again").into());
+    }
+    Ok(())
 }
 
 /// Everything that changes the cloud.

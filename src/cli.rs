@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::commands::{bake, demo, images, launch, local, rollback, status, terminate};
+use crate::commands::{bake, check, demo, images, launch, local, rollback, status, terminate};
 use crate::env_vars;
 use crate::environment::EnvironmentName;
 use crate::printer::Output;
@@ -43,6 +43,7 @@ pub struct GlobalArgs {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     Bake(bake::Bake),
+    Check(check::Check),
     Launch(launch::Launch),
     Rollback(rollback::Rollback),
     Images(images::Images),

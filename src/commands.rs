@@ -1,6 +1,7 @@
 //! Sends each command to the file of its name.
 
 pub mod bake;
+pub mod check;
 pub mod demo;
 pub mod images;
 pub mod launch;
@@ -31,6 +32,7 @@ async fn dispatch(cli: Cli, printer: &Printer, interrupt: &Interrupt) -> Result<
     let context = async || Context::load(&global, printer.clone(), interrupt.clone()).await;
     match command {
         Command::Bake(args) => bake::run(args, &context().await?).await,
+        Command::Check(args) => check::run(args, &global, printer).await,
         Command::Launch(args) => launch::run(args, &context().await?).await,
         Command::Rollback(args) => rollback::run(args, &context().await?).await,
         Command::Images(args) => images::run(args, &context().await?).await,

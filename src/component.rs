@@ -9,10 +9,13 @@ use crate::recipe::ServiceName;
 use crate::template::{self, Variables};
 
 /// Image Builder's limit for documents that are passed inline.
-const LONGEST: usize = 16_000;
+pub const LONGEST: usize = 16_000;
 
 /// What the bake passes to every document that declares it: values that depend on the digest, and so cannot be rendered into the text.
 pub const PASSED: [&str; 3] = ["Version", "Digest", "Commit"];
+
+/// What to do about [`name_problem`].
+pub const NAME_CURE: &str = "use up to 60 lower-case letters, digits and `-` before `.yaml`";
 
 /// A rendered component document.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,10 +35,8 @@ impl Component {
     pub fn load(project: &Path, path: &Path, service: &ServiceName, variables: &Variables) -> Result<Self, Failure> {
         let shown = path.display().to_string();
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-        let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-        if stem.len() > 60 || !stem.chars().all(is_plain) {
-            return Err(user(format!("component `{shown}` has a name that Image Builder would change"))
-                .hint("use up to 60 lower-case letters, digits and `-` before `.yaml`"));
+        if let Some(problem) = name_problem(path) {
+            return Err(user(format!("component {problem}")).hint(NAME_CURE));
         }
         let source = fs_err::read_to_string(project.join(path))
             .map_err(|error| user(format!("failed to read component `{shown}`")).source(error))?;
@@ -51,6 +52,19 @@ impl Component {
     }
 }
 
+/// What Image Builder would do to the component's name, which is the stem of its file.
+pub fn name_problem(path: &Path) -> Option<String> {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let kept = (1..=60).contains(&stem.len()) && stem.chars().all(is_plain);
+    (!kept).then(|| format!("`{}` has a name that Image Builder would change", path.display()))
+}
+
+/// Whether the bake has no value for the parameter.
+pub fn is_unset(parameter: &Parameter) -> bool {
+    parameter.default.is_none() && !PASSED.contains(&parameter.name.as_str())
+}
+
 /// Reads the document as a build instance will, so that a mistake is found before anything is paid for.
 fn declared_parameters(shown: &str, text: &str) -> Result<Vec<String>, Failure> {
     // Lines are counted where the template's own lines are gone.
@@ -58,8 +72,7 @@ fn declared_parameters(shown: &str, text: &str) -> Result<Vec<String>, Failure> 
         let hint = error.cure().unwrap_or_else(|| "correct the document".to_owned());
         user(format!("component {error}")).hint(hint)
     })?;
-    let is_unset = |parameter: &&Parameter| parameter.default.is_none() && !PASSED.contains(&parameter.name.as_str());
-    if let Some(parameter) = document.parameters.iter().find(is_unset) {
+    if let Some(parameter) = document.parameters.iter().find(|parameter| is_unset(parameter)) {
         let name = &parameter.name;
         return Err(user(format!("component `{shown}` declares the parameter `{name}` without a default"))
             .hint(format!("give it one; only {} are passed by the bake", PASSED.join(", "))));

@@ -55,19 +55,32 @@ impl EnvFile {
     /// `path` is for errors only.
     pub fn parse(text: &str, path: &Path) -> Result<Self, EnvFileError> {
         let mut variables = BTreeMap::new();
-        let mut lines: BTreeMap<String, usize> = BTreeMap::new();
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        for (line, content) in (1..).zip(text.split('\n')) {
-            let content = content.strip_suffix('\r').unwrap_or(content);
-            let parsed =
-                Line::parse(content).map_err(|source| EnvFileError::Line { path: path.to_owned(), line, source })?;
-            let Line::Variable { name, value } = parsed else { continue };
-            if let Some(first) = lines.insert(name.clone(), line) {
-                return Err(EnvFileError::Duplicate { path: path.to_owned(), line, name, first });
-            }
+        for variable in Self::entries(text, path) {
+            let (name, value) = variable?;
             variables.insert(name, value);
         }
         Ok(Self { variables })
+    }
+
+    /// Everything that is wrong in `text`, line by line.
+    pub fn mistakes(text: &str, path: &Path) -> Vec<EnvFileError> {
+        Self::entries(text, path).filter_map(Result::err).collect()
+    }
+
+    fn entries(text: &str, path: &Path) -> impl Iterator<Item = Result<(String, String), EnvFileError>> {
+        let mut lines: BTreeMap<String, usize> = BTreeMap::new();
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        (1..).zip(text.split('\n')).filter_map(move |(line, content)| {
+            let content = content.strip_suffix('\r').unwrap_or(content);
+            match Line::parse(content) {
+                Err(source) => Some(Err(EnvFileError::Line { path: path.to_owned(), line, source })),
+                Ok(Line::Nothing) => None,
+                Ok(Line::Variable { name, value }) => match lines.insert(name.clone(), line) {
+                    Some(first) => Some(Err(EnvFileError::Duplicate { path: path.to_owned(), line, name, first })),
+                    None => Some(Ok((name, value))),
+                },
+            }
+        })
     }
 
     /// The values an environment of the recipe brings along, which `self` overrides.

@@ -4,7 +4,8 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExitStatus {
     Success = 0,
-    /// The command worked, and its answer is no: nothing is live, or what is live does not answer as it should.
+    /// The command worked, and its answer is no: nothing is live, what is live does not answer as it should, or a check found
+    /// something.
     Unhealthy = 1,
     /// Bad input: the command line, a recipe, a `.env`. Clap's own code for usage errors is the same.
     UserError = 2,

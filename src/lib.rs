@@ -6,6 +6,7 @@
 pub mod addresses;
 pub mod aws;
 pub mod bake;
+pub mod check;
 pub mod cli;
 pub mod commands;
 pub mod component;
@@ -28,11 +29,13 @@ pub mod local;
 pub mod printer;
 pub mod process;
 pub mod recipe;
+pub mod suggest;
 pub mod table;
 pub mod tags;
 pub mod template;
 pub mod user_data;
 pub mod wait;
+pub mod yaml;
 
 use clap::Parser as _;
 

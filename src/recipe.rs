@@ -2,18 +2,21 @@
 //!
 //! A [`Recipe`] exists only if every value in the file was understood and every file that it names is there.
 
+mod draft;
 mod error;
 mod field;
-mod raw;
+mod reader;
 mod unit;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+pub use self::draft::{Draft, DraftFile, read};
 pub use self::error::RecipeError;
 pub use self::field::{GlibcVersion, ServiceName, release_version};
-pub use self::unit::{UnitError, check as check_unit};
+pub use self::reader::{At, Mistake};
+pub use self::unit::{UnitMistake, check as check_unit};
 use crate::environment::{Environment, EnvironmentName};
 
 /// What is baked, and where and how it runs.
@@ -120,10 +123,12 @@ impl Recipe {
     pub fn load(project: &Path, path: &Path) -> Result<Self, RecipeError> {
         let text =
             fs_err::read_to_string(path).map_err(|source| RecipeError::Read { path: path.to_owned(), source })?;
-        let file = File { path, shown: path.strip_prefix(project).unwrap_or(path).display().to_string(), text: &text };
-        let recipe = raw::parse(&file)?;
-        recipe.check_files(project, &file)?;
-        Ok(recipe)
+        let (draft, mistakes) = read(project, &text);
+        let shown = path.strip_prefix(project).unwrap_or(path);
+        match mistakes.split_first() {
+            Some((first, others)) => Err(RecipeError::refused(shown, first, others.len())),
+            None => draft.complete(path).ok_or_else(|| RecipeError::Incomplete { path: shown.to_owned() }),
+        }
     }
 
     /// The environment of this name.
@@ -134,26 +139,4 @@ impl Recipe {
             known: self.environments.keys().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "),
         })
     }
-
-    fn check_files(&self, project: &Path, file: &File) -> Result<(), RecipeError> {
-        let lists = [("units", &self.units), ("components", &self.components)];
-        let named = lists.into_iter().flat_map(|(key, paths)| paths.iter().map(move |path| (key, path)));
-        let files = self.files.iter().map(|file| ("files", &file.source));
-        for (key, path) in named.chain(files) {
-            if !project.join(path).is_file() {
-                let problem = format!("there is no file `{}` in the project", path.display());
-                let cure = "create the file or correct the path, which is relative to the folder that holds recipes/";
-                return Err(file.refuse((key, &path.to_string_lossy()), problem, cure));
-            }
-        }
-        Ok(())
-    }
-}
-
-/// A recipe's file while it is being read.
-struct File<'a> {
-    path: &'a Path,
-    /// The path as messages show it.
-    shown: String,
-    text: &'a str,
 }

@@ -3,8 +3,14 @@
 //! AWSTOE has variables of its own, written `{{ … }}`, which must reach Image Builder untouched. So ours are `<{ value }>`,
 //! `<% block %>` and `<# comment #>`, and a value that is not there is an error.
 
+mod lines;
+mod mistake;
+
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior, Value, context};
+
+pub use self::lines::Lines;
+pub use self::mistake::{Checked, TemplateMistake, check};
 
 /// What a template can say about the bake.
 #[derive(Debug, Clone)]
@@ -58,6 +64,10 @@ pub struct File {
     pub mode: String,
 }
 
+const KNOWN: &str = "a template knows `service`, `artifact.{uri,sha256,install_path}`, `units` (each with `name`, `uri`, `sha256`), `files` \
+     (each with `path`, `uri`, `sha256`, `mode`), `env_file` and `port`; AWSTOE's own variables are written `{{ Name }}`";
+const SYNTAX: &str = "values are written `<{ value }>`, blocks `<% block %>` and comments `<# comment #>`";
+
 /// Why a template could not be rendered.
 #[derive(Debug, thiserror::Error)]
 #[error("{path}{}: {problem}", line.map(|line| format!(":{line}")).unwrap_or_default())]
@@ -71,13 +81,7 @@ pub struct TemplateError {
 impl TemplateError {
     /// What the user can do about it.
     pub fn hint(&self) -> String {
-        if self.undefined {
-            "a template knows `service`, `artifact.{uri,sha256,install_path}`, `units` (each with `name`, `uri`, `sha256`), `files` (each \
-             with `path`, `uri`, `sha256`, `mode`), `env_file` and `port`; AWSTOE's own variables are written `{{ Name }}`"
-                .to_owned()
-        } else {
-            "values are written `<{ value }>`, blocks `<% block %>` and comments `<# comment #>`".to_owned()
-        }
+        if self.undefined { KNOWN.to_owned() } else { SYNTAX.to_owned() }
     }
 }
 
@@ -92,8 +96,11 @@ pub fn render(path: &str, text: &str, variables: &Variables) -> Result<String, T
         },
         undefined: error.kind() == ErrorKind::UndefinedError,
     };
-    let environment = environment().map_err(|error| refuse(&error))?;
-    environment.render_named_str(path, text, variables.as_context()).map_err(|error| refuse(&error))
+    try_render(path, text, variables).map_err(|error| refuse(&error))
+}
+
+fn try_render(path: &str, text: &str, variables: &Variables) -> Result<String, minijinja::Error> {
+    environment()?.render_named_str(path, text, variables.as_context())
 }
 
 fn environment() -> Result<Environment<'static>, minijinja::Error> {
@@ -108,6 +115,8 @@ fn environment() -> Result<Environment<'static>, minijinja::Error> {
     let mut environment = Environment::new();
     environment.set_syntax(syntax);
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    // Errors then know the columns.
+    environment.set_debug(true);
     // A document is YAML whatever its file is called; nothing is escaped.
     environment.set_auto_escape_callback(|_| AutoEscape::None);
     Ok(environment)

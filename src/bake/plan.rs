@@ -9,7 +9,7 @@ use super::{parent, source};
 use crate::component::Component;
 use crate::context::Context;
 use crate::digest::{FileInput, Inputs, Sha256Digest, VolumeInput};
-use crate::error::{Failure, internal, user};
+use crate::error::{Failure, internal};
 use crate::guest_binary;
 use crate::recipe::{self, Recipe, ServiceName};
 use crate::template::{self, Variables};
@@ -38,10 +38,9 @@ pub(super) struct Artifact {
     pub sha256: Sha256Digest,
 }
 
-/// Compiles, checks, renders and digests.
+/// Compiles, renders and digests.
 pub(super) async fn make(context: &Context, version: Version) -> Result<Plan> {
     let recipe = &context.recipe;
-    check_units(&context.project, recipe)?;
     let binary = compile(context).await?;
     let parent_image = parent::resolve(context).await?;
     let artifacts = Artifacts::read(&context.project, recipe, binary)?;
@@ -61,20 +60,6 @@ async fn compile(context: &Context) -> Result<PathBuf> {
     guest_binary::check_glibc(&binary, context.recipe.glibc)?;
     stage.done("");
     Ok(binary)
-}
-
-/// The unit that has the service's name must start the installed binary; of the others only the form is checked.
-fn check_units(project: &Path, recipe: &Recipe) -> Result<(), Failure> {
-    for path in &recipe.units {
-        let shown = path.display();
-        let text = fs_err::read_to_string(project.join(path))
-            .map_err(|error| user(format!("failed to read unit `{shown}`")).source(error))?;
-        let is_main = *name_of(path) == *format!("{}.service", recipe.service);
-        let starts = is_main.then_some(recipe.artifact.install_path.as_str());
-        recipe::check_unit(&text, starts)
-            .map_err(|error| user(format!("unit `{shown}`: {error}")).hint(&error.cure))?;
-    }
-    Ok(())
 }
 
 /// The files of a bake while it is being planned. Units and files are sorted: their order in the recipe means nothing.

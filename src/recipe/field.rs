@@ -1,63 +1,9 @@
-//! The single values of a recipe, each checked where it is read so that the error knows its line.
+//! The single values of a recipe, each with its rule.
 
-use std::collections::BTreeMap;
 use std::fmt;
-use std::marker::PhantomData;
 use std::str::FromStr;
 
-use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
-
 use super::VolumeKind;
-
-/// Reads a text and has it checked at once: an error made here carries the text's own position.
-pub(super) fn checked<'de, D, T>(deserializer: D) -> Result<T, D::Error>
-where
-    D: Deserializer<'de>,
-    T: FromStr<Err = String>,
-{
-    struct Checked<T>(PhantomData<T>);
-    impl<T: FromStr<Err = String>> Visitor<'_> for Checked<T> {
-        type Value = T;
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a text")
-        }
-        fn visit_str<E: de::Error>(self, text: &str) -> Result<T, E> {
-            text.parse().map_err(E::custom)
-        }
-    }
-    deserializer.deserialize_str(Checked(PhantomData))
-}
-
-/// Reads a map in which no key occurs twice; by itself the reader would keep the last one.
-pub(super) fn unique<'de, D, K, V>(deserializer: D) -> Result<BTreeMap<K, V>, D::Error>
-where
-    D: Deserializer<'de>,
-    K: Deserialize<'de> + Ord + AsRef<str>,
-    V: Deserialize<'de>,
-{
-    struct Unique<K, V>(PhantomData<(K, V)>);
-    impl<'de, K, V> Visitor<'de> for Unique<K, V>
-    where
-        K: Deserialize<'de> + Ord + AsRef<str>,
-        V: Deserialize<'de>,
-    {
-        type Value = BTreeMap<K, V>;
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a map")
-        }
-        fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Self::Value, A::Error> {
-            let mut map = BTreeMap::new();
-            while let Some(key) = access.next_key::<K>()? {
-                if map.contains_key(&key) {
-                    return Err(de::Error::custom(format!("duplicate field `{}`", key.as_ref())));
-                }
-                map.insert(key, access.next_value()?);
-            }
-            Ok(map)
-        }
-    }
-    deserializer.deserialize_map(Unique(PhantomData))
-}
 
 /// Defines texts that follow a rule; the error says what was found and, on a second line, what to write instead.
 macro_rules! checked_text {
@@ -75,18 +21,6 @@ macro_rules! checked_text {
                 } else {
                     Err(refused(text, $what, $cure))
                 }
-            }
-        }
-
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                checked(deserializer)
-            }
-        }
-
-        impl AsRef<str> for $name {
-            fn as_ref(&self) -> &str {
-                &self.0
             }
         }
 
@@ -198,6 +132,9 @@ impl fmt::Display for GlibcVersion {
 pub fn release_version(text: &str) -> Result<semver::Version, String> {
     const LARGEST: u64 = (1 << 30) - 1;
     let cure = "write three numbers such as `1.4.0`, without a pre-release or build part";
+    if text.split('.').any(|number| matches!(number, "x" | "X" | "*")) {
+        return Err(refused(text, "one version: Image Builder takes wildcards in references only", cure));
+    }
     let version =
         semver::Version::parse(text).map_err(|error| format!("`{text}` is not a version ({error})\n{cure}"))?;
     if !version.pre.is_empty() || !version.build.is_empty() {

@@ -96,6 +96,6 @@ fn the_projects_own_components_can_be_baked() {
     }
     for path in &recipe.units {
         let text = fs_err::read_to_string(project.join(path)).unwrap();
-        check_unit(&text, Some(&recipe.artifact.install_path)).unwrap();
+        assert_eq!(check_unit(&text, Some(&recipe.artifact.install_path)), []);
     }
 }

@@ -1,6 +1,7 @@
 //! The tool and its parts as a user meets them; only `guests` boots machines.
 #![expect(clippy::unwrap_used, reason = "a test's helper fails as its test does")]
 
+mod check;
 mod command;
 mod component;
 mod digest;

@@ -1,16 +1,20 @@
 //! Where a run speaks: `console.log` and a mirror, which is stderr for the binary; `application.log` for the runner
 //! itself.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::secrets::Secrets;
 
 /// Lines of steps and of the runner. Shared by the threads that read a step's output.
 pub struct Console {
     inner: Mutex<Inner>,
     /// Whether what the runner does is mirrored too.
     trace: bool,
+    secrets: Secrets,
 }
 
 struct Inner {
@@ -35,11 +39,21 @@ impl Console {
     pub fn open(folder: &Path, mirror: Box<dyn Write + Send>, trace: bool) -> io::Result<Self> {
         let log = |name| File::options().create(true).append(true).open(folder.join(name));
         let (console, application) = (log("console.log")?, log("application.log")?);
-        Ok(Self { inner: Mutex::new(Inner { console, application, mirror, lost: None }), trace })
+        Ok(Self {
+            inner: Mutex::new(Inner { console, application, mirror, lost: None }),
+            trace,
+            secrets: Secrets::default(),
+        })
+    }
+
+    /// What no line may hold.
+    pub(crate) fn secrets(&self) -> &Secrets {
+        &self.secrets
     }
 
     /// What the runner does.
     pub(crate) fn note(&self, text: &str) {
+        let text = self.secrets.mask(text);
         let mut inner = self.lock();
         let line = format!("{:.9} {text}\n", jiff::Timestamp::now());
         let written = inner.application.write_all(line.as_bytes());
@@ -65,12 +79,14 @@ impl Console {
     }
 
     fn log(&self, text: &str) {
+        let text = self.secrets.mask(text);
         let mut inner = self.lock();
         let written = inner.console.write_all(format!("{:.9} {text}\n", jiff::Timestamp::now()).as_bytes());
         inner.keep(written);
     }
 
     fn line(&self, prefix: &str, kind: &str, text: &str) {
+        let text = self.secrets.mask(text);
         self.log(&format!("{kind}{text}"));
         // A full disk must not silence the step: its lines still reach the mirror.
         self.lock().mirror(format!("{prefix}{text}\n").as_bytes());
@@ -103,6 +119,11 @@ impl Voice {
     /// Of a step with `disableLogging`.
     pub(crate) fn silent(self) -> Self {
         Self { is_silent: true, ..self }
+    }
+
+    /// The text without what no line may hold.
+    pub(crate) fn masked<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        self.console.secrets.mask(text)
     }
 
     /// What a program printed; `kind` is `Stdout` or `Stderr`.

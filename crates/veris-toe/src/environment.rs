@@ -1,10 +1,13 @@
-//! The environment variables that S3 transfers listen to, read once.
+//! The environment variables that requests to AWS listen to, read once.
 
 use std::fmt;
 
 use url::Url;
 
 pub const S3_ENDPOINT: &str = "AWS_ENDPOINT_URL_S3";
+pub const SSM_ENDPOINT: &str = "AWS_ENDPOINT_URL_SSM";
+/// Of every service that has none of its own.
+pub const ENDPOINT: &str = "AWS_ENDPOINT_URL";
 pub const REGION: &str = "AWS_REGION";
 pub const DEFAULT_REGION: &str = "AWS_DEFAULT_REGION";
 pub const ACCESS_KEY_ID: &str = "AWS_ACCESS_KEY_ID";
@@ -14,10 +17,11 @@ pub const METADATA_ENDPOINT: &str = "AWS_EC2_METADATA_SERVICE_ENDPOINT";
 
 const DEFAULT_METADATA_ENDPOINT: &str = "http://169.254.169.254";
 
-/// How S3 is reached and who asks. What is not given is asked of the instance metadata service.
+/// How S3 and the Parameter Store are reached and who asks. What is not given is asked of the instance metadata service.
 #[derive(Debug, Clone)]
 pub struct Aws {
     pub s3_endpoint: Option<Url>,
+    pub ssm_endpoint: Option<Url>,
     pub region: Option<String>,
     pub credentials: Option<Credentials>,
     pub metadata_endpoint: Url,
@@ -47,6 +51,10 @@ impl Aws {
             let url = Url::parse(&value).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
             url.ok_or(EnvironmentError::Url { variable: name })
         };
+        let endpoint = |name: &'static str| {
+            let given = [name, ENDPOINT].into_iter().find_map(|name| Some((name, variable(name)?)));
+            given.map(|(name, value)| url(name, value)).transpose()
+        };
         let credentials = match (variable(ACCESS_KEY_ID), variable(SECRET_ACCESS_KEY)) {
             (Some(access_key_id), Some(secret_access_key)) => {
                 Some(Credentials { access_key_id, secret_access_key, session_token: variable(SESSION_TOKEN) })
@@ -56,7 +64,8 @@ impl Aws {
         };
         let metadata_endpoint = variable(METADATA_ENDPOINT).unwrap_or_else(|| DEFAULT_METADATA_ENDPOINT.to_owned());
         Ok(Self {
-            s3_endpoint: variable(S3_ENDPOINT).map(|value| url(S3_ENDPOINT, value)).transpose()?,
+            s3_endpoint: endpoint(S3_ENDPOINT)?,
+            ssm_endpoint: endpoint(SSM_ENDPOINT)?,
             region: variable(REGION).or_else(|| variable(DEFAULT_REGION)),
             credentials,
             metadata_endpoint: url(METADATA_ENDPOINT, metadata_endpoint)?,

@@ -28,6 +28,7 @@ use crate::console::Console;
 use crate::environment::Aws;
 use crate::interrupt::Interrupt;
 use crate::log_directory::{LogDirectory, LogError};
+use crate::parameter_store::ParameterStore;
 use crate::report::{Report, Status, Summary};
 use crate::request::Request;
 
@@ -81,9 +82,11 @@ pub fn run(request: &Request, surroundings: Surroundings) -> Result<Outcome, Run
         Some(Resumed { progress, reboots, .. }) => (progress, reboots),
         None => (Progress::new(Report::new(&request.execution_id, now)), 0),
     };
+    let console = Arc::new(console);
     let run = Run {
         request,
-        console: Arc::new(console),
+        parameter_store: ParameterStore::new(aws.clone(), Arc::clone(&interrupt), Arc::clone(&console)),
+        console,
         interrupt,
         aws,
         scratch: scratch.path().to_owned(),
@@ -104,6 +107,7 @@ struct Run<'a> {
     console: Arc<Console>,
     interrupt: Arc<Interrupt>,
     aws: Aws,
+    parameter_store: ParameterStore,
     scratch: PathBuf,
     recorder: RefCell<Recorder>,
     /// How often the machine was rebooted for this run.

@@ -1,7 +1,7 @@
 //! The folder of one run: `TOE_<time>_<execution id>`.
 
-use std::fs::{self, DirBuilder};
-use std::io;
+use std::fs::{self, DirBuilder, File};
+use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
@@ -55,17 +55,21 @@ impl LogDirectory {
 
     pub(crate) fn write_json(&self, name: &str, value: &impl Serialize) -> Result<(), LogError> {
         let path = self.path.join(name);
-        let mut json = Vec::new();
-        let mut serializer = Serializer::with_formatter(&mut json, PrettyFormatter::with_indent(b"    "));
-        let json = value.serialize(&mut serializer).map(|()| json).map_err(io::Error::from);
         // A reader sees the file of before or the one of now, and a full disk leaves the former.
         let part = self.path.join(format!("{name}.part"));
-        let written = json.and_then(|json| fs::write(&part, json)).and_then(|()| fs::rename(&part, &path));
+        let written = written_to(&part, value).and_then(|()| fs::rename(&part, &path));
         written.map_err(|error| {
             let _ = fs::remove_file(&part);
             LogError::of("write", &path)(error)
         })
     }
+}
+
+/// Piece by piece: the report of a long run is not held a second time.
+fn written_to(path: &Path, value: &impl Serialize) -> io::Result<()> {
+    let mut file = BufWriter::new(File::create(path)?);
+    value.serialize(&mut Serializer::with_formatter(&mut file, PrettyFormatter::with_indent(b"    ")))?;
+    file.flush()
 }
 
 impl LogError {

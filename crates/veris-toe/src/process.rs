@@ -194,8 +194,9 @@ fn pump(pipe: &mut dyn Read, stream: Stream, voice: &Voice, capture: &Mutex<Capt
     let mut buffer = vec![0; 16 * 1024];
     let mut lines = Lines::default();
     let mut tell = |line: &str| {
-        voice.output(stream.name(), line);
-        capture.lock().unwrap_or_else(PoisonError::into_inner).line(stream, line);
+        let line = voice.masked(line);
+        voice.output(stream.name(), &line);
+        capture.lock().unwrap_or_else(PoisonError::into_inner).line(stream, &line);
     };
     loop {
         match pipe.read(&mut buffer) {

@@ -1,7 +1,7 @@
 //! What AWSTOE writes about a run: `detailedoutput.json` and the summary on stdout. The state of a run that waits for a
 //! reboot holds the same records.
 
-mod text;
+pub(crate) mod text;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -206,13 +206,6 @@ impl StepReport {
             detailed_output: None,
             attempts: Vec::new(),
         }
-    }
-}
-
-impl StepReport {
-    /// A list of at most one map, as in AWSTOE's files.
-    pub(crate) fn listed_outputs(&self) -> Vec<&Outputs> {
-        Some(&self.outputs).filter(|outputs| !outputs.is_empty()).into_iter().collect()
     }
 }
 

@@ -13,7 +13,7 @@ use ureq::SendBody;
 use url::Url;
 
 use crate::action::{ActionError, StepContext};
-use crate::download::metadata::Metadata;
+use crate::download::metadata::identity;
 use crate::environment::{Aws, Credentials};
 use crate::http::{self, Rules};
 
@@ -149,17 +149,6 @@ fn endpoint(aws: &Aws, bucket: &str, region: &str) -> Result<(Url, UrlStyle), ur
     let domain = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
     let style = if bucket.contains('.') { UrlStyle::Path } else { UrlStyle::VirtualHost };
     Ok((Url::parse(&format!("https://s3.{region}.{domain}"))?, style))
-}
-
-fn identity(aws: &Aws) -> Result<(String, Credentials), S3Error> {
-    let known = (aws.region.clone(), aws.credentials.clone());
-    if let (Some(region), Some(credentials)) = known {
-        return Ok((region, credentials));
-    }
-    let metadata = Metadata::open(&aws.metadata_endpoint)?;
-    let region = known.0.map_or_else(|| metadata.region(), Ok)?;
-    let credentials = known.1.map_or_else(|| metadata.credentials(), Ok)?;
-    Ok((region, credentials))
 }
 
 #[cfg(test)]

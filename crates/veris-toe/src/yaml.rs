@@ -7,6 +7,8 @@
 mod json;
 mod read;
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 
 pub(crate) use read::{MAX_LEVELS, Unreadable, read};
@@ -19,23 +21,24 @@ pub struct Location {
 }
 
 #[derive(Debug, Clone)]
-pub(crate) struct Node {
+pub(crate) struct Node<'a> {
     pub(crate) start: Location,
     /// Just behind the last character.
     pub(crate) end: Location,
-    pub(crate) value: Value,
+    pub(crate) value: Value<'a>,
 }
 
 #[derive(Debug, Clone)]
-pub(crate) enum Value {
-    Scalar(Scalar),
-    Sequence(Vec<Node>),
-    Mapping(Vec<Entry>),
+pub(crate) enum Value<'a> {
+    Scalar(Scalar<'a>),
+    Sequence(Vec<Node<'a>>),
+    Mapping(Vec<Entry<'a>>),
 }
 
 #[derive(Debug, Clone)]
-pub(crate) struct Scalar {
-    pub(crate) text: String,
+pub(crate) struct Scalar<'a> {
+    /// Borrowed from the file where it stands there as it is.
+    pub(crate) text: Cow<'a, str>,
     pub(crate) style: Style,
 }
 
@@ -53,19 +56,33 @@ pub(crate) enum Style {
 }
 
 #[derive(Debug, Clone)]
-pub(crate) struct Entry {
-    pub(crate) key: String,
+pub(crate) struct Entry<'a> {
+    pub(crate) key: Cow<'a, str>,
     pub(crate) start: Location,
     pub(crate) end: Location,
-    pub(crate) value: Node,
+    pub(crate) value: Node<'a>,
 }
 
-impl Node {
-    pub(crate) fn scalar(&self) -> Option<&Scalar> {
+impl<'a> Node<'a> {
+    pub(crate) fn scalar(&self) -> Option<&Scalar<'a>> {
         match &self.value {
             Value::Scalar(scalar) => Some(scalar),
             _ => None,
         }
+    }
+
+    pub(crate) fn text(&self) -> Option<&str> {
+        self.scalar().map(|scalar| &*scalar.text)
+    }
+
+    /// The text under a key; empty where there is none.
+    pub(crate) fn text_under(&self, key: &str) -> &str {
+        self.entry(key).and_then(|entry| entry.value.text()).unwrap_or_default()
+    }
+
+    /// The list under a key; empty where there is none.
+    pub(crate) fn items_under(&self, key: &str) -> &[Node<'a>] {
+        self.entry(key).and_then(|entry| entry.value.items()).unwrap_or_default()
     }
 
     /// `key:` with nothing behind it, `~` and `null`.
@@ -73,21 +90,21 @@ impl Node {
         self.scalar().is_some_and(Scalar::is_null)
     }
 
-    pub(crate) fn items(&self) -> Option<&[Node]> {
+    pub(crate) fn items(&self) -> Option<&[Node<'a>]> {
         match &self.value {
             Value::Sequence(items) => Some(items),
             _ => None,
         }
     }
 
-    pub(crate) fn entries(&self) -> Option<&[Entry]> {
+    pub(crate) fn entries(&self) -> Option<&[Entry<'a>]> {
         match &self.value {
             Value::Mapping(entries) => Some(entries),
             _ => None,
         }
     }
 
-    pub(crate) fn entry(&self, key: &str) -> Option<&Entry> {
+    pub(crate) fn entry(&self, key: &str) -> Option<&Entry<'a>> {
         self.entries()?.iter().find(|entry| entry.key == key)
     }
 
@@ -126,8 +143,8 @@ impl Node {
     }
 }
 
-impl Scalar {
+impl Scalar<'_> {
     fn is_null(&self) -> bool {
-        self.style == Style::Plain && matches!(self.text.as_str(), "" | "~" | "null" | "Null" | "NULL")
+        self.style == Style::Plain && matches!(&*self.text, "" | "~" | "null" | "Null" | "NULL")
     }
 }

@@ -10,12 +10,12 @@ const LONGEST_INLINE: usize = 16_000;
 const BUILD_STAGE: [&str; 2] = ["build", "validate"];
 
 /// References from one stage to the other, and braces that AWSTOE takes for references.
-pub(super) fn references(tree: &Node) -> Vec<Finding> {
+pub(super) fn references(tree: &Node<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let phases = tree.entry("phases").and_then(|entry| entry.value.items()).unwrap_or_default();
+    let phases = tree.items_under("phases");
     for phase in phases {
-        let name = text(phase, "name");
-        for step in phase.entry("steps").and_then(|entry| entry.value.items()).unwrap_or_default() {
+        let name = phase.text_under("name");
+        for step in phase.items_under("steps") {
             let before = findings.len();
             for key in ["inputs", "if", "loop"] {
                 if let Some(entry) = step.entry(key) {
@@ -24,7 +24,7 @@ pub(super) fn references(tree: &Node) -> Vec<Finding> {
             }
             for finding in &mut findings[before..] {
                 finding.phase = Some(name.to_owned());
-                finding.step = Some(text(step, "name").to_owned());
+                finding.step = Some(step.text_under("name").to_owned());
             }
         }
     }
@@ -40,7 +40,7 @@ pub(super) fn size(document: &str) -> Option<Finding> {
     })
 }
 
-fn collect(node: &Node, phase: &str, findings: &mut Vec<Finding>) {
+fn collect(node: &Node<'_>, phase: &str, findings: &mut Vec<Finding>) {
     match &node.value {
         Value::Scalar(scalar) if scalar.text.contains("{{") => {
             let template = Template::parse(&scalar.text);
@@ -71,8 +71,4 @@ fn collect(node: &Node, phase: &str, findings: &mut Vec<Finding>) {
         Value::Sequence(items) => items.iter().for_each(|item| collect(item, phase, findings)),
         Value::Mapping(entries) => entries.iter().for_each(|entry| collect(&entry.value, phase, findings)),
     }
-}
-
-fn text<'a>(node: &'a Node, key: &str) -> &'a str {
-    node.entry(key).and_then(|entry| entry.value.scalar()).map_or("", |scalar| scalar.text.as_str())
 }

@@ -8,16 +8,16 @@ use crate::expression::Template;
 use crate::yaml::{Location, Node};
 
 /// Every script of a document that bash cannot read.
-pub(super) fn scripts(tree: &Node) -> Vec<Finding> {
-    let phases = tree.entry("phases").and_then(|entry| entry.value.items()).unwrap_or_default();
+pub(super) fn scripts(tree: &Node<'_>) -> Vec<Finding> {
+    let phases = tree.items_under("phases");
     let mut findings = Vec::new();
     for phase in phases {
-        for step in phase.entry("steps").and_then(|entry| entry.value.items()).unwrap_or_default() {
-            if text(step, "action") == "ExecuteBash"
+        for step in phase.items_under("steps") {
+            if step.text_under("action") == "ExecuteBash"
                 && let Some(mut finding) = script(step)
             {
-                finding.phase = Some(text(phase, "name").to_owned());
-                finding.step = Some(text(step, "name").to_owned());
+                finding.phase = Some(phase.text_under("name").to_owned());
+                finding.step = Some(step.text_under("name").to_owned());
                 findings.push(finding);
             }
         }
@@ -25,7 +25,7 @@ pub(super) fn scripts(tree: &Node) -> Vec<Finding> {
     findings
 }
 
-fn script(step: &Node) -> Option<Finding> {
+fn script(step: &Node<'_>) -> Option<Finding> {
     let commands = step.entry("inputs")?.value.entry("commands")?.value.items()?;
     let mut text = String::new();
     let mut lines = Vec::new();
@@ -71,10 +71,6 @@ fn syntax_error(script: &str) -> Option<(usize, String)> {
         Some((number.parse::<usize>().ok()?.max(1), message.to_owned()))
     });
     Some(first.unwrap_or((1, words.trim().to_owned())))
-}
-
-fn text<'a>(node: &'a Node, key: &str) -> &'a str {
-    node.entry(key).and_then(|entry| entry.value.scalar()).map_or("", |scalar| scalar.text.as_str())
 }
 
 #[cfg(test)]

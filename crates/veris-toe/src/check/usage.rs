@@ -6,17 +6,16 @@ use super::{Finding, Rule};
 use crate::expression::{Reference, Template};
 use crate::yaml::{Entry, Node, Value};
 
-pub(super) fn variables(tree: &Node) -> Vec<Finding> {
+pub(super) fn variables(tree: &Node<'_>) -> Vec<Finding> {
     let mut used = BTreeSet::new();
     if let Some(phases) = tree.entry("phases") {
         collect(&phases.value, &mut used);
     }
-    let declared = |list: &str| tree.entry(list).and_then(|entry| entry.value.items()).unwrap_or_default();
     let kinds = [("parameters", "parameter"), ("constants", "constant")];
     let entries = kinds.iter().flat_map(|(list, kind)| {
-        declared(list).iter().filter_map(|node| sole_entry(node)).map(move |entry| (*kind, entry))
+        tree.items_under(list).iter().filter_map(|node| sole_entry(node)).map(move |entry| (*kind, entry))
     });
-    let unused = entries.filter(|(_, entry)| !used.contains(&entry.key));
+    let unused = entries.filter(|(_, entry)| !used.contains(&*entry.key));
     unused
         .map(|(kind, entry)| {
             let message = format!("nothing uses the {kind} `{}`", entry.key);
@@ -27,14 +26,14 @@ pub(super) fn variables(tree: &Node) -> Vec<Finding> {
 }
 
 /// An entry of another form is a defect of its own.
-fn sole_entry(node: &Node) -> Option<&Entry> {
+fn sole_entry<'a>(node: &'a Node<'a>) -> Option<&'a Entry<'a>> {
     match node.entries()? {
         [entry] => Some(entry),
         _ => None,
     }
 }
 
-fn collect(node: &Node, used: &mut BTreeSet<String>) {
+fn collect(node: &Node<'_>, used: &mut BTreeSet<String>) {
     match &node.value {
         Value::Scalar(scalar) if scalar.text.contains("{{") => {
             used.extend(Template::parse(&scalar.text).references().filter_map(|reference| match reference {

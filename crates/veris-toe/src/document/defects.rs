@@ -64,26 +64,26 @@ impl From<Location> for Span {
     }
 }
 
-impl From<&Node> for Span {
-    fn from(node: &Node) -> Self {
+impl From<&Node<'_>> for Span {
+    fn from(node: &Node<'_>) -> Self {
         Self { start: node.start, end: node.end }
     }
 }
 
 /// An entry is meant when its key is.
-impl From<&Entry> for Span {
-    fn from(entry: &Entry) -> Self {
+impl From<&Entry<'_>> for Span {
+    fn from(entry: &Entry<'_>) -> Self {
         Self { start: entry.start, end: entry.end }
     }
 }
 
 /// The key in a value that a message quotes first; the whole value where it quotes none.
-pub(super) fn quoted_key(node: &Node, message: &str) -> Span {
+pub(super) fn quoted_key(node: &Node<'_>, message: &str) -> Span {
     let mut words = message.split('`').skip(1).step_by(2);
     words.find_map(|word| find_key(node, word)).map_or_else(|| node.into(), Span::from)
 }
 
-fn find_key<'a>(node: &'a Node, key: &str) -> Option<&'a Entry> {
+fn find_key<'a>(node: &'a Node<'a>, key: &str) -> Option<&'a Entry<'a>> {
     match &node.value {
         Value::Scalar(_) => None,
         Value::Sequence(items) => items.iter().find_map(|item| find_key(item, key)),

@@ -6,7 +6,7 @@ use crate::suggest::nearest;
 use crate::yaml::{Entry, Node, Style};
 
 pub(super) struct Fields<'a> {
-    node: &'a Node,
+    node: &'a Node<'a>,
     /// What the map is, for sentences.
     of: &'static str,
 }
@@ -14,7 +14,7 @@ pub(super) struct Fields<'a> {
 impl<'a> Fields<'a> {
     /// `None` where the value is no map.
     pub(super) fn of(
-        node: &'a Node,
+        node: &'a Node<'a>,
         of: &'static str,
         known: &[&'static str],
         defects: &mut Defects<'_>,
@@ -23,19 +23,20 @@ impl<'a> Fields<'a> {
             defects.add(node, Problem::WrongKind { what: of.to_owned(), expected: "a map", found: node.kind() });
             return None;
         };
-        for entry in entries.iter().filter(|entry| !known.contains(&entry.key.as_str())) {
+        for entry in entries.iter().filter(|entry| !known.contains(&&*entry.key)) {
             let nearest = nearest(&entry.key, known.iter().copied());
-            defects.add(entry, Problem::UnknownKey { key: entry.key.clone(), of, known: known.join("`, `"), nearest });
+            defects
+                .add(entry, Problem::UnknownKey { key: entry.key.to_string(), of, known: known.join("`, `"), nearest });
         }
         Some(Self { node, of })
     }
 
     /// A key without a value counts as left out.
-    pub(super) fn get(&self, key: &str) -> Option<&'a Entry> {
+    pub(super) fn get(&self, key: &str) -> Option<&'a Entry<'a>> {
         self.node.entry(key).filter(|entry| !entry.value.is_null())
     }
 
-    pub(super) fn required(&self, key: &'static str, defects: &mut Defects<'_>) -> Option<&'a Entry> {
+    pub(super) fn required(&self, key: &'static str, defects: &mut Defects<'_>) -> Option<&'a Entry<'a>> {
         let found = self.get(key);
         if found.is_none() {
             let problem = Problem::MissingKey { key, of: self.of };
@@ -51,7 +52,7 @@ impl<'a> Fields<'a> {
         text(self.get(key)?, defects)
     }
 
-    pub(super) fn list(&self, key: &'static str, defects: &mut Defects<'_>) -> &'a [Node] {
+    pub(super) fn list(&self, key: &'static str, defects: &mut Defects<'_>) -> &'a [Node<'a>] {
         self.get(key).and_then(|entry| list(entry, defects)).unwrap_or_default()
     }
 
@@ -69,7 +70,7 @@ impl<'a> Fields<'a> {
     pub(super) fn boolean(&self, key: &str, defects: &mut Defects<'_>) -> Option<bool> {
         let entry = self.get(key)?;
         let truth = entry.value.scalar().filter(|scalar| scalar.style == Style::Plain);
-        let truth = truth.and_then(|scalar| match scalar.text.as_str() {
+        let truth = truth.and_then(|scalar| match &*scalar.text {
             "true" | "True" | "TRUE" => Some(true),
             "false" | "False" | "FALSE" => Some(false),
             _ => None,
@@ -81,15 +82,15 @@ impl<'a> Fields<'a> {
     }
 }
 
-pub(super) fn text<'a>(entry: &'a Entry, defects: &mut Defects<'_>) -> Option<&'a str> {
-    let found = entry.value.scalar();
+pub(super) fn text<'a>(entry: &'a Entry<'a>, defects: &mut Defects<'_>) -> Option<&'a str> {
+    let found = entry.value.text();
     if found.is_none() {
         wrong_kind(entry, "a text", defects);
     }
-    found.map(|scalar| scalar.text.as_str())
+    found
 }
 
-pub(super) fn list<'a>(entry: &'a Entry, defects: &mut Defects<'_>) -> Option<&'a [Node]> {
+pub(super) fn list<'a>(entry: &'a Entry<'a>, defects: &mut Defects<'_>) -> Option<&'a [Node<'a>]> {
     let found = entry.value.items();
     if found.is_none() {
         wrong_kind(entry, "a list; begin each entry with `- `", defects);
@@ -97,7 +98,7 @@ pub(super) fn list<'a>(entry: &'a Entry, defects: &mut Defects<'_>) -> Option<&'
     found
 }
 
-fn wrong_kind(entry: &Entry, expected: &'static str, defects: &mut Defects<'_>) {
+fn wrong_kind(entry: &Entry<'_>, expected: &'static str, defects: &mut Defects<'_>) {
     let (what, found) = (format!("`{}`", entry.key), entry.value.kind());
     defects.add(&entry.value, Problem::WrongKind { what, expected, found });
 }

@@ -46,7 +46,7 @@ struct RawSplit {
 }
 
 /// Of a step's `if`.
-pub(super) fn condition(node: &Node) -> Result<If, String> {
+pub(super) fn condition(node: &Node<'_>) -> Result<If, String> {
     let Json::Object(mut test) = node.json() else {
         return Err("`if` is an operator with its operands, such as `fileExists: /etc/os-release`".to_owned());
     };
@@ -74,7 +74,7 @@ pub(super) fn condition(node: &Node) -> Result<If, String> {
 }
 
 /// Of a step's `loop`.
-pub(super) fn repetition(node: &Node) -> Result<Loop, String> {
+pub(super) fn repetition(node: &Node<'_>) -> Result<Loop, String> {
     let raw = RawLoop::deserialize(node.json()).map_err(|error| error.to_string())?;
     if let Some(name) = raw.name.as_deref().filter(|name| *name == "loop" || !is_loop_name(name)) {
         return Err(format!("`{name}` is no valid name; use 1 to 128 letters, digits, `_` or `-`, and not `loop`"));

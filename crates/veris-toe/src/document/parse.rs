@@ -21,15 +21,15 @@ pub fn parse(text: &str, label: &str) -> Result<Document, ParseError> {
 }
 
 /// What a text turned out to be.
-pub(crate) struct Parsed {
+pub(crate) struct Parsed<'a> {
     /// There when there are no defects.
     pub(crate) document: Option<Document>,
     pub(crate) defects: Vec<ParseError>,
     /// There when the text is YAML.
-    pub(crate) tree: Option<Node>,
+    pub(crate) tree: Option<Node<'a>>,
 }
 
-pub(crate) fn read(text: &str, label: &str) -> Parsed {
+pub(crate) fn read<'a>(text: &'a str, label: &str) -> Parsed<'a> {
     let bytes = text.len();
     if bytes > MAX_TEXT_BYTES {
         let mut defects = Defects::new(label);
@@ -61,7 +61,7 @@ fn unreadable(label: &str, error: Unreadable) -> ParseError {
 }
 
 /// `None` where a defect keeps it from being complete.
-fn document(root: &Node, label: &str, defects: &mut Defects<'_>) -> Option<Document> {
+fn document(root: &Node<'_>, label: &str, defects: &mut Defects<'_>) -> Option<Document> {
     const KEYS: [&str; 6] = ["name", "description", "schemaVersion", "parameters", "constants", "phases"];
     let fields = Fields::of(root, "the document", &KEYS, defects)?;
     if let Some(version) = fields.required("schemaVersion", defects) {
@@ -92,7 +92,7 @@ fn document(root: &Node, label: &str, defects: &mut Defects<'_>) -> Option<Docum
     Some(Document { label: label.to_owned(), name, description, parameters, constants, phases })
 }
 
-fn schema_version(entry: &Entry, defects: &mut Defects<'_>) {
+fn schema_version(entry: &Entry<'_>, defects: &mut Defects<'_>) {
     let Some(found) = text(entry, defects) else { return };
     // Written `1`, `1.0` or `1.00`: all the same number to the last bit.
     if found.parse::<f64>().is_ok_and(|number| number.to_bits() == 1f64.to_bits()) {
@@ -104,28 +104,28 @@ fn schema_version(entry: &Entry, defects: &mut Defects<'_>) {
 /// One entry of `parameters` or `constants`: a map of one name.
 fn variable<'a>(
     of: &'static str,
-    node: &'a Node,
+    node: &'a Node<'a>,
     names: &mut BTreeSet<&'a str>,
     defects: &mut Defects<'_>,
-) -> Option<(&'a str, &'a Node)> {
+) -> Option<(&'a str, &'a Node<'a>)> {
     let entries = node.entries().unwrap_or_default();
     let [Entry { key, value, .. }] = entries else {
         // The style of workflow documents, in which `name` is a key.
-        let name = node.entry("name").and_then(|entry| entry.value.scalar()).map(|scalar| scalar.text.clone());
+        let name = node.entry("name").and_then(|entry| entry.value.text()).map(str::to_owned);
         defects.add(node, Problem::EntryShape { list: of, name });
         return None;
     };
     if !is_variable_name(key) {
-        defects.add(&entries[0], Problem::VariableName { name: key.clone() });
+        defects.add(&entries[0], Problem::VariableName { name: key.to_string() });
     }
     if !names.insert(key) {
         let scope = "parameters and constants";
-        defects.add(&entries[0], Problem::DuplicateName { name: key.clone(), scope });
+        defects.add(&entries[0], Problem::DuplicateName { name: key.to_string(), scope });
     }
     Some((key, value))
 }
 
-fn parameter(name: &str, node: &Node, defects: &mut Defects<'_>) -> Option<Parameter> {
+fn parameter(name: &str, node: &Node<'_>, defects: &mut Defects<'_>) -> Option<Parameter> {
     let fields = Fields::of(node, "the parameter", &["type", "default", "description", "allowedValues"], defects)?;
     variable_type(&fields, defects);
     let default_entry = fields.get("default");
@@ -133,12 +133,12 @@ fn parameter(name: &str, node: &Node, defects: &mut Defects<'_>) -> Option<Param
     let description = fields.text("description", defects).map(str::to_owned);
     let mut allowed_values = Vec::new();
     for node in fields.list("allowedValues", defects) {
-        let Some(scalar) = node.scalar() else {
+        let Some(text) = node.text() else {
             let what = "a value of `allowedValues`".to_owned();
             defects.add(node, Problem::WrongKind { what, expected: "a text", found: node.kind() });
             continue;
         };
-        allowed_values.push(scalar.text.clone());
+        allowed_values.push(text.to_owned());
     }
     if let (Some(default), Some(entry)) = (&default, default_entry)
         && !allowed_values.is_empty()
@@ -150,7 +150,7 @@ fn parameter(name: &str, node: &Node, defects: &mut Defects<'_>) -> Option<Param
     Some(Parameter { name: name.to_owned(), default, description, allowed_values })
 }
 
-fn constant(name: &str, node: &Node, defects: &mut Defects<'_>) -> Option<Constant> {
+fn constant(name: &str, node: &Node<'_>, defects: &mut Defects<'_>) -> Option<Constant> {
     let fields = Fields::of(node, "the constant", &["type", "value"], defects)?;
     variable_type(&fields, defects);
     let value = text(fields.required("value", defects)?, defects)?;

@@ -29,20 +29,22 @@ pub(super) struct StepDraft<'a> {
     pub(super) action: Option<ActionName>,
     pub(super) inputs: Json,
     /// Where references can stand.
-    pub(super) open: Vec<&'a Node>,
-    pub(super) loop_name: Option<&'a Entry>,
+    pub(super) open: Vec<&'a Node<'a>>,
+    pub(super) loop_name: Option<&'a Entry<'a>>,
+    /// Without its inputs.
     step: Option<Step>,
 }
 
 impl PhaseDraft<'_> {
     /// `None` where a defect keeps a step from being complete.
     pub(super) fn finish(self) -> Option<Phase> {
-        let steps = self.steps.into_iter().map(|draft| draft.step).collect::<Option<_>>()?;
+        let steps = self.steps.into_iter().map(|draft| Some(Step { inputs: draft.inputs, ..draft.step? }));
+        let steps = steps.collect::<Option<_>>()?;
         Some(Phase { name: self.name.to_owned(), steps })
     }
 }
 
-pub(super) fn phases<'a>(entry: &'a Entry, defects: &mut Defects<'_>) -> Vec<PhaseDraft<'a>> {
+pub(super) fn phases<'a>(entry: &'a Entry<'a>, defects: &mut Defects<'_>) -> Vec<PhaseDraft<'a>> {
     let Some(nodes) = list(entry, defects) else { return Vec::new() };
     let mut seen = HashSet::new();
     let drafts: Vec<_> = nodes.iter().filter_map(|node| phase(node, &mut seen, defects)).collect();
@@ -53,7 +55,7 @@ pub(super) fn phases<'a>(entry: &'a Entry, defects: &mut Defects<'_>) -> Vec<Pha
     drafts
 }
 
-fn phase<'a>(node: &'a Node, seen: &mut HashSet<&'a str>, defects: &mut Defects<'_>) -> Option<PhaseDraft<'a>> {
+fn phase<'a>(node: &'a Node<'a>, seen: &mut HashSet<&'a str>, defects: &mut Defects<'_>) -> Option<PhaseDraft<'a>> {
     defects.enter_phase(None);
     let fields = Fields::of(node, "the phase", &["name", "steps"], defects)?;
     let name = name("a phase", &fields, seen, "the document's phases", defects);
@@ -70,7 +72,7 @@ fn phase<'a>(node: &'a Node, seen: &mut HashSet<&'a str>, defects: &mut Defects<
     let mut seen = HashSet::new();
     for draft in &steps {
         let Some(entry) = draft.loop_name else { continue };
-        let name = entry.value.scalar().map_or("", |scalar| scalar.text.as_str());
+        let name = entry.value.text().unwrap_or_default();
         if !seen.insert(name) {
             defects.enter_step(Some(draft.name));
             let scope = "the phase's loops";
@@ -98,8 +100,8 @@ fn name<'a>(
     name
 }
 
-fn step<'a>(node: &'a Node, seen: &mut HashSet<&'a str>, defects: &mut Defects<'_>) -> Option<StepDraft<'a>> {
-    defects.enter_step(node.entry("name").and_then(|entry| entry.value.scalar()).map(|scalar| scalar.text.as_str()));
+fn step<'a>(node: &'a Node<'a>, seen: &mut HashSet<&'a str>, defects: &mut Defects<'_>) -> Option<StepDraft<'a>> {
+    defects.enter_step(node.entry("name").and_then(|entry| entry.value.text()));
     let fields = Fields::of(node, "the step", &STEP_KEYS, defects)?;
     let name = name("a step", &fields, seen, "the phase's steps", defects);
     let action = fields.required("action", defects).and_then(|entry| action(entry, defects));
@@ -129,7 +131,7 @@ fn step<'a>(node: &'a Node, seen: &mut HashSet<&'a str>, defects: &mut Defects<'
             r#if: condition,
             r#loop: repetition,
             disable_logging,
-            inputs: inputs.clone(),
+            inputs: Json::Null,
         })
     });
     let open = [inputs_entry, r#if, r#loop].into_iter().flatten().map(|entry| &entry.value).collect();
@@ -137,7 +139,7 @@ fn step<'a>(node: &'a Node, seen: &mut HashSet<&'a str>, defects: &mut Defects<'
     Some(StepDraft { name, action, inputs, open, loop_name, step })
 }
 
-fn action(entry: &Entry, defects: &mut Defects<'_>) -> Option<ActionName> {
+fn action(entry: &Entry<'_>, defects: &mut Defects<'_>) -> Option<ActionName> {
     let found = ActionName::find(text(entry, defects)?);
     found.map_err(|unusable| defects.add(&entry.value, unusable.into())).ok()
 }
@@ -161,14 +163,14 @@ fn on_failure(fields: &Fields<'_>, defects: &mut Defects<'_>) -> OnFailure {
 /// What `if` or `loop` says; a defect stands at the key that its message quotes.
 fn located<T>(
     read: Result<T, String>,
-    entry: &Entry,
+    entry: &Entry<'_>,
     problem: fn(String) -> Problem,
     defects: &mut Defects<'_>,
 ) -> Option<T> {
     read.map_err(|message| defects.add(quoted_key(&entry.value, &message), problem(message))).ok()
 }
 
-fn at<T>(read: Result<T, Problem>, entry: Option<&Entry>, step: &Node, defects: &mut Defects<'_>) -> Option<T> {
+fn at<T>(read: Result<T, Problem>, entry: Option<&Entry<'_>>, step: &Node<'_>, defects: &mut Defects<'_>) -> Option<T> {
     let place = entry.map_or(Span::from(step.start), |entry| Span::from(&entry.value));
     read.map_err(|problem| defects.add(place, problem)).ok()
 }

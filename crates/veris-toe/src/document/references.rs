@@ -31,7 +31,7 @@ pub(super) fn check(phases: &[PhaseDraft<'_>], variables: &BTreeSet<&str>, defec
 }
 
 /// Every reference below a value, with its place.
-pub(crate) fn each(node: &Node, tell: &mut impl FnMut(Span, &Reference)) {
+pub(crate) fn each(node: &Node<'_>, tell: &mut impl FnMut(Span, &Reference)) {
     match &node.value {
         Value::Scalar(scalar) if scalar.text.contains("{{") => {
             for (range, reference) in Template::parse(&scalar.text).placed_references() {
@@ -74,6 +74,7 @@ impl<'a> Known<'a> {
     fn problem(&self, reference: &Reference, at: (usize, usize)) -> Option<Problem> {
         match reference {
             Reference::Variable(name) => self.variable(name),
+            Reference::SsmName(of) if !of.starts_with("aws:ssm:") => self.variable(of),
             Reference::Chain(chain) => self.chained(chain, at),
             Reference::Context(key) if !CONTEXT_KEYS.contains(&key.as_str()) => {
                 let nearest = nearest(key, CONTEXT_KEYS);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use url::Url;
 
-use crate::environment::Credentials;
+use crate::environment::{Aws, Credentials};
 
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// Answers are short; anything longer is not the service.
@@ -46,6 +46,18 @@ struct RoleCredentials {
 #[serde(rename_all = "camelCase")]
 struct Identity {
     account_id: String,
+}
+
+/// The region and who asks there, from the environment; else from the service.
+pub(crate) fn identity(aws: &Aws) -> Result<(String, Credentials), MetadataError> {
+    let known = (aws.region.clone(), aws.credentials.clone());
+    if let (Some(region), Some(credentials)) = known {
+        return Ok((region, credentials));
+    }
+    let metadata = Metadata::open(&aws.metadata_endpoint)?;
+    let region = known.0.map_or_else(|| metadata.region(), Ok)?;
+    let credentials = known.1.map_or_else(|| metadata.credentials(), Ok)?;
+    Ok((region, credentials))
 }
 
 impl<'a> Metadata<'a> {

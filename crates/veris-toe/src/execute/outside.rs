@@ -8,12 +8,14 @@ use jiff::Timestamp;
 use crate::download::metadata::{Metadata, MetadataError};
 use crate::environment::Aws;
 use crate::expression::Reference;
+use crate::parameter_store::{ParameterError, ParameterStore};
 use crate::request::ExecutionId;
 
 /// Where a reference stands.
 #[derive(Clone, Copy)]
 pub(super) struct Outside<'a> {
     pub(super) aws: &'a Aws,
+    pub(super) parameter_store: &'a ParameterStore,
     pub(super) execution_id: &'a ExecutionId,
     pub(super) phase: &'a str,
     pub(super) step: &'a str,
@@ -29,10 +31,8 @@ pub(super) enum OutsideError {
     ContextMetadata { key: String, source: MetadataError },
     #[error("`{{{{ aws:imds:{path} }}}}` has no value")]
     Metadata { path: String, source: MetadataError },
-    #[error(
-        "`{{{{ aws:ssm:{0} }}}}` cannot be asked of the Parameter Store by this version; hand the value over as a parameter"
-    )]
-    ParameterStore(String),
+    #[error("`{{{{ aws:ssm:{name} }}}}` has no value")]
+    Parameter { name: String, source: Box<ParameterError> },
 }
 
 impl Outside<'_> {
@@ -49,8 +49,11 @@ impl Outside<'_> {
                 let metadata_service = Metadata::open(&self.aws.metadata_endpoint).map_err(metadata)?;
                 metadata_service.value(path).map(Some).map_err(metadata)
             }
-            Reference::SsmParameter(name) | Reference::SsmName(name) => Err(OutsideError::ParameterStore(name.clone())),
-            Reference::Variable(_) | Reference::Chain(_) | Reference::Loop { .. } => Ok(None),
+            Reference::SsmParameter(name) => {
+                let parameter = |source| OutsideError::Parameter { name: name.clone(), source: Box::new(source) };
+                self.parameter_store.value(name).map(Some).map_err(parameter)
+            }
+            Reference::Variable(_) | Reference::SsmName(_) | Reference::Chain(_) | Reference::Loop { .. } => Ok(None),
         }
     }
 

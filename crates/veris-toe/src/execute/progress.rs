@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::action::Outputs;
 use crate::document::{Branch, Document, Phase, Step};
 use crate::report::{DocumentReport, PhaseReport, Report, Status, StepReport, StepStatus};
+use crate::secrets::Secrets;
 
 /// The last document of the report is the one that runs, its last phase too.
 #[derive(Serialize, Deserialize)]
@@ -17,13 +18,21 @@ pub(super) struct Progress {
     pub(super) report: Report,
     /// The step that a reboot interrupted.
     pub(super) step: Option<StepProgress>,
-    /// Of the steps of this document with `disableLogging`, by [`withheld_name`]: what later steps may refer to, but the
-    /// report must not show.
+    /// Of steps of this document, by [`withheld_name`]: what later steps may refer to, but the report must not show.
     pub(super) withheld: BTreeMap<String, Withheld>,
 }
 
 #[derive(Serialize, Deserialize)]
-pub(super) struct Withheld {
+#[serde(rename_all = "camelCase")]
+pub(super) enum Withheld {
+    /// By `disableLogging`.
+    Output(Kept),
+    /// Because a `SecureString` is in it, which no file may hold: gone after a reboot.
+    Secret(#[serde(skip)] Option<Kept>),
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct Kept {
     pub(super) inputs: Vec<Value>,
     pub(super) outputs: Outputs,
 }
@@ -134,6 +143,16 @@ impl StepProgress {
     pub(super) fn new(step: &Step) -> Self {
         let now = Timestamp::now();
         Self { report: StepReport::new(step, now), branch: None, values: None, attempt: Attempt::new(now) }
+    }
+
+    /// Before it is saved. What a loop goes over is asked anew where a secret is in it.
+    pub(super) fn mask(&mut self, secrets: &Secrets) {
+        secrets.mask_report(&mut self.report);
+        self.values.take_if(|values| values.iter().any(|value| secrets.mask(value) != *value));
+        let outputs = self.attempt.outputs.values_mut().flatten();
+        for text in outputs.chain(&mut self.attempt.failure) {
+            secrets.mask_text(text);
+        }
     }
 }
 

@@ -3,9 +3,11 @@
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
+use serde_json::Value;
 
+use crate::action::Outputs;
 use crate::log_directory::{LogDirectory, LogError};
-use crate::report::{LoopReport, Report, StepReport};
+use crate::report::{LoopReport, Report, StepReport, text};
 use crate::request::Request;
 
 /// The files are written whole, and grow with the run. Waiting this many times as long as the last write took bounds
@@ -36,8 +38,10 @@ struct ChainedPhase<'a> {
 #[derive(Serialize)]
 struct ChainedStep<'a> {
     name: &'a str,
-    inputs: String,
-    outputs: String,
+    #[serde(with = "text::json")]
+    inputs: &'a [Value],
+    #[serde(with = "text::outputs")]
+    outputs: &'a Outputs,
     r#loop: Option<&'a LoopReport>,
     documents: Option<Vec<ChainedDocument<'a>>>,
 }
@@ -104,8 +108,8 @@ fn ran(report: &Report) -> Vec<ChainedDocument<'_>> {
 fn chained(step: &StepReport) -> ChainedStep<'_> {
     ChainedStep {
         name: &step.name,
-        inputs: serde_json::to_string(&step.inputs).unwrap_or_default(),
-        outputs: serde_json::to_string(&step.listed_outputs()).unwrap_or_default(),
+        inputs: &step.inputs,
+        outputs: &step.outputs,
         r#loop: step.r#loop.as_ref(),
         documents: step.detailed_output.as_deref().map(ran),
     }

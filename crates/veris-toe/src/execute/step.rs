@@ -8,7 +8,7 @@ use super::MAX_REBOOTS;
 use super::nested::NestedError;
 use super::outside::Outside;
 use super::phases::{DocumentRun, Reboot};
-use super::progress::{Attempt, Progress, StepProgress, Withheld, withheld_name};
+use super::progress::{Attempt, Kept, Progress, StepProgress, Withheld, withheld_name};
 use super::values::{Iteration, NoValue, Values};
 use crate::action::{ActionError, InputError};
 use crate::condition::{Condition, ConditionError};
@@ -106,9 +106,11 @@ impl DocumentRun<'_> {
         let voice = if step.disable_logging { voice.silent() } else { voice };
         let place = Place { phase, step, document: progress.document(), withheld: &progress.withheld, voice, name };
         console.milestone(&format!("Step {}", step.name));
+        self.run.parameter_store.forget();
         match self.decided(&place, &mut state) {
             Ok(status) => state.report.status = status,
             Err(Stop::Reboot) => {
+                state.mask(console.secrets());
                 progress.step = Some(state);
                 return Err(Reboot);
             }
@@ -116,18 +118,36 @@ impl DocumentRun<'_> {
         }
         state.report.end_time = Timestamp::now();
         console.note(&format!("{}{} ended: {:?}", place.name, step.action, state.report.status));
-        if step.disable_logging {
-            let inputs = std::mem::replace(&mut state.report.inputs, entries(step.inputs.clone()));
-            let outputs = std::mem::take(&mut state.report.outputs);
-            progress.withheld.insert(withheld_name(phase, &step.name), Withheld { inputs, outputs });
+        if let Some(withheld) = self.withhold(step, &mut state.report) {
+            progress.withheld.insert(withheld_name(phase, &step.name), withheld);
         }
         Ok(state.report)
+    }
+
+    /// Takes out of the report what it must not show.
+    fn withhold(&self, step: &Step, report: &mut StepReport) -> Option<Withheld> {
+        let secrets = self.run.console.secrets();
+        if !step.disable_logging && secrets.is_empty() {
+            return None;
+        }
+        let kept = Kept { inputs: report.inputs.clone(), outputs: report.outputs.clone() };
+        let is_secret = secrets.mask_report(report);
+        if step.disable_logging {
+            report.inputs = entries(step.inputs.clone());
+            report.outputs.clear();
+        }
+        match (is_secret, step.disable_logging) {
+            (true, _) => Some(Withheld::Secret(Some(kept))),
+            (false, true) => Some(Withheld::Output(kept)),
+            (false, false) => None,
+        }
     }
 
     pub(super) fn values<'a>(&'a self, place: &Place<'a>, iteration: Option<Iteration<'a>>) -> Values<'a> {
         let run = self.run;
         let outside = Outside {
             aws: &run.aws,
+            parameter_store: &run.parameter_store,
             execution_id: &run.request.execution_id,
             phase: place.phase,
             step: &place.step.name,

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::outside::{Outside, OutsideError};
-use super::progress::{Withheld, withheld_name};
+use super::progress::{Kept, Withheld, withheld_name};
 use crate::document::Over;
 use crate::expression::{self, Chain, LoopPart, Reference, Side, Template};
 use crate::report::DocumentReport;
 use crate::request::Assignment;
 
+const SSM: &str = "aws:ssm:";
 /// Each leaves a record.
 const MAX_ITERATIONS: usize = 100_000;
 
@@ -38,6 +39,10 @@ pub(super) enum NoValue {
     NotRun(String),
     #[error("`{{{{ {0} }}}}` has no value: the step left none")]
     Missing(String),
+    #[error(
+        "`{{{{ {0} }}}}` has no value: it held a SecureString, which is not kept over a reboot; refer to `aws:ssm:` itself"
+    )]
+    Secret(String),
     #[error("the parameter `{0}` has no value")]
     Variable(String),
     #[error(transparent)]
@@ -72,10 +77,8 @@ impl Values<'_> {
 
     fn value(&self, reference: &Reference) -> Result<Option<String>, NoValue> {
         match reference {
-            Reference::Variable(name) => {
-                let value = self.assignment.variable(name);
-                value.map(|value| Some(value.to_owned())).ok_or_else(|| NoValue::Variable(name.clone()))
-            }
+            Reference::Variable(name) => self.variable(name).map(|value| Some(value.to_owned())),
+            Reference::SsmName(of) => self.parameter_name(of).map(Some),
             Reference::Chain(chain) => self.chained(chain).map(Some),
             Reference::Loop { of, part } => {
                 let ours = |iteration: &Iteration<'_>| of == "loop" || iteration.name == Some(of.as_str());
@@ -88,13 +91,27 @@ impl Values<'_> {
         }
     }
 
+    fn variable(&self, name: &str) -> Result<&str, NoValue> {
+        self.assignment.variable(name).ok_or_else(|| NoValue::Variable(name.to_owned()))
+    }
+
+    /// Of the reference itself, or of the one that a parameter of the document holds.
+    fn parameter_name(&self, of: &str) -> Result<String, NoValue> {
+        let reference = if of.starts_with(SSM) { of } else { self.variable(of)? };
+        let bare = reference.trim().trim_start_matches('{').trim_end_matches('}').trim();
+        Ok(bare.strip_prefix(SSM).unwrap_or(bare).to_owned())
+    }
+
     fn chained(&self, chain: &Chain) -> Result<String, NoValue> {
         let phase = self.document.and_then(|document| document.phases.iter().find(|phase| phase.name == chain.phase));
         // From the end, because references lead to what ran just before more often than not.
         let step = phase.and_then(|phase| phase.steps.iter().rev().find(|step| step.name == chain.step));
         let step = step.ok_or_else(|| NoValue::NotRun(chain.to_string()))?;
         let (inputs, outputs) = match self.withheld.get(&withheld_name(&chain.phase, &chain.step)) {
-            Some(Withheld { inputs, outputs }) => (inputs, outputs),
+            Some(Withheld::Output(Kept { inputs, outputs }) | Withheld::Secret(Some(Kept { inputs, outputs }))) => {
+                (inputs, outputs)
+            }
+            Some(Withheld::Secret(None)) => return Err(NoValue::Secret(chain.to_string())),
             None => (&step.inputs, &step.outputs),
         };
         let value = match chain.side {

@@ -13,7 +13,7 @@ pub(super) mod seconds {
     }
 }
 
-pub(super) mod json {
+pub(crate) mod json {
     use serde::de::{DeserializeOwned, Error as _};
     use serde::ser::Error as _;
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -28,7 +28,7 @@ pub(super) mod json {
 }
 
 /// A list of at most one map.
-pub(super) mod outputs {
+pub(crate) mod outputs {
     use serde::{Deserializer, Serializer};
 
     use crate::action::Outputs;

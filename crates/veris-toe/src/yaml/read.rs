@@ -1,5 +1,6 @@
 //! From text to a tree, in one pass over the events of the YAML parser.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span, Tag};
@@ -13,8 +14,8 @@ const VALUE_COST: usize = 16;
 pub(crate) const MAX_LEVELS: usize = 100;
 
 /// A tree, and what is wrong with it although it could be read.
-pub(crate) struct Reading {
-    pub(crate) root: Node,
+pub(crate) struct Reading<'a> {
+    pub(crate) root: Node<'a>,
     pub(crate) faults: Vec<(Location, String)>,
 }
 
@@ -25,7 +26,7 @@ pub(crate) enum Unreadable {
     TooDeep,
 }
 
-pub(crate) fn read(text: &str) -> Result<Reading, Unreadable> {
+pub(crate) fn read(text: &str) -> Result<Reading<'_>, Unreadable> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut builder =
         Builder { open: Vec::new(), root: None, anchors: HashMap::new(), left: BUDGET, faults: Vec::new() };
@@ -38,31 +39,36 @@ pub(crate) fn read(text: &str) -> Result<Reading, Unreadable> {
     Ok(Reading { root: root.ok_or_else(nothing)?, faults })
 }
 
-struct Builder {
-    open: Vec<Open>,
-    root: Option<Node>,
+struct Builder<'a> {
+    open: Vec<Open<'a>>,
+    root: Option<Node<'a>>,
     /// With the cost of each.
-    anchors: HashMap<usize, (Node, usize)>,
+    anchors: HashMap<usize, (Node<'a>, usize)>,
     left: usize,
     faults: Vec<(Location, String)>,
 }
 
 /// A sequence or mapping whose end has not come yet.
-struct Open {
+struct Open<'a> {
     start: Location,
     anchor: usize,
     /// Of the budget, when it began.
     left: usize,
-    content: Content,
+    content: Content<'a>,
 }
 
-enum Content {
-    Sequence(Vec<Node>),
-    Mapping { entries: Vec<Entry>, names: HashSet<String>, key: Option<(String, Location, Location)> },
+enum Content<'a> {
+    Sequence(Vec<Node<'a>>),
+    Mapping {
+        entries: Vec<Entry<'a>>,
+        /// Of all entries, once they are too many to look through.
+        names: HashSet<String>,
+        key: Option<(Cow<'a, str>, Location, Location)>,
+    },
 }
 
-impl Builder {
-    fn take(&mut self, event: Event<'_>, span: Span) -> Result<(), Unreadable> {
+impl<'a> Builder<'a> {
+    fn take(&mut self, event: Event<'a>, span: Span) -> Result<(), Unreadable> {
         let (start, end) = (location(span.start), location(span.end));
         match event {
             Event::DocumentStart(_) if self.root.is_some() => {
@@ -77,7 +83,7 @@ impl Builder {
                 let cost = text.len() + VALUE_COST;
                 self.spend(text.len())?;
                 let style = style_of(style, start, &text);
-                let value = Value::Scalar(Scalar { text: text.into_owned(), style });
+                let value = Value::Scalar(Scalar { text, style });
                 self.add(Node { start, end, value }, anchor, cost)
             }
             Event::SequenceStart(anchor, tag) => {
@@ -94,7 +100,7 @@ impl Builder {
         }
     }
 
-    fn begin(&mut self, start: Location, anchor: usize, content: Content) -> Result<(), Unreadable> {
+    fn begin(&mut self, start: Location, anchor: usize, content: Content<'a>) -> Result<(), Unreadable> {
         if self.open.len() == MAX_LEVELS {
             return Err(Unreadable::TooDeep);
         }
@@ -113,7 +119,7 @@ impl Builder {
     }
 
     /// Puts a complete value where it belongs.
-    fn add(&mut self, node: Node, anchor: usize, cost: usize) -> Result<(), Unreadable> {
+    fn add(&mut self, node: Node<'a>, anchor: usize, cost: usize) -> Result<(), Unreadable> {
         if anchor != 0 {
             self.spend(cost)?;
             self.anchors.insert(anchor, (node.clone(), cost));
@@ -130,7 +136,7 @@ impl Builder {
             }
             Some(Content::Mapping { entries, names, key }) => {
                 if let Some((key, start, end)) = key.take() {
-                    if key == "<<" || names.insert(key.clone()) {
+                    if key == "<<" || is_new(&key, entries, names) {
                         entries.push(Entry { key, start, end, value: node });
                     } else {
                         self.faults.push((start, format!("the key `{key}` is given twice")));
@@ -153,11 +159,12 @@ impl Builder {
     }
 
     /// What a mapping says itself comes before what it takes from others with `<<`.
-    fn merged(&mut self, entries: Vec<Entry>) -> Vec<Entry> {
+    fn merged(&mut self, entries: Vec<Entry<'a>>) -> Vec<Entry<'a>> {
         if entries.iter().all(|entry| entry.key != "<<") {
             return entries;
         }
-        let (merges, mut entries): (Vec<Entry>, Vec<Entry>) = entries.into_iter().partition(|entry| entry.key == "<<");
+        let (merges, mut entries): (Vec<Entry<'a>>, Vec<Entry<'a>>) =
+            entries.into_iter().partition(|entry| entry.key == "<<");
         for merge in merges {
             let start = merge.start;
             let sources = match merge.value.value {
@@ -202,13 +209,25 @@ fn style_of(style: ScalarStyle, at: Location, text: &str) -> Style {
     }
 }
 
-impl Node {
-    fn into_entries(self) -> Option<Vec<Entry>> {
+impl<'a> Node<'a> {
+    fn into_entries(self) -> Option<Vec<Entry<'a>>> {
         match self.value {
             Value::Mapping(entries) => Some(entries),
             _ => None,
         }
     }
+}
+
+/// Maps are small, so that a look through their keys is cheaper than a set; those that are not get one.
+fn is_new(key: &str, entries: &[Entry<'_>], names: &mut HashSet<String>) -> bool {
+    const SMALL: usize = 16;
+    if entries.len() < SMALL {
+        return entries.iter().all(|entry| entry.key != key);
+    }
+    if names.is_empty() {
+        names.extend(entries.iter().map(|entry| entry.key.to_string()));
+    }
+    names.insert(key.to_owned())
 }
 
 fn location(marker: Marker) -> Location {

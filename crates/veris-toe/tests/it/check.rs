@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use veris_toe::check::{Severity, check, check_language};
 use veris_toe::document::parse;
 
-/// Documents with defects, each marked at its line with `# finds: rule, rule`.
+/// Documents with defects, each marked at its line with `# finds: rule rule`.
 fn broken() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/broken");
     let mut paths: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -40,7 +40,7 @@ fn every_seeded_defect_is_found_at_its_line() {
 
 fn marked(line: usize, text: &str) -> Vec<(usize, String)> {
     let rules = text.split_once("# finds: ").map(|(_, rules)| rules);
-    rules.into_iter().flat_map(|rules| rules.split(", ")).map(|rule| (line, rule.to_owned())).collect()
+    rules.into_iter().flat_map(|rules| rules.split(' ')).map(|rule| (line, rule.to_owned())).collect()
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::sync::{Arc, Mutex};
@@ -24,6 +24,7 @@ pub(crate) struct Request {
     pub(crate) path: String,
     pub(crate) query: BTreeMap<String, String>,
     pub(crate) headers: BTreeMap<String, String>,
+    pub(crate) body: String,
 }
 
 impl Server {
@@ -65,8 +66,10 @@ fn read(stream: &TcpStream) -> Request {
     let headers: BTreeMap<String, String> = headers.collect();
     // A connection that is closed before its body was read is reset, and the answer with it.
     let length = headers.get("content-length").map_or(0, |length| length.parse().unwrap());
-    io::copy(&mut reader.take(length), &mut io::sink()).unwrap();
-    Request { method, path: url.path().to_owned(), query: url.query_pairs().into_owned().collect(), headers }
+    let mut body = Vec::new();
+    reader.take(length).read_to_end(&mut body).unwrap();
+    let body = String::from_utf8_lossy(&body).into_owned();
+    Request { method, path: url.path().to_owned(), query: url.query_pairs().into_owned().collect(), headers, body }
 }
 
 pub(crate) fn answer(status: &str, body: &str) -> Vec<u8> {

@@ -15,6 +15,7 @@ mod files;
 mod folders;
 mod loops;
 mod nested;
+mod parameter_store;
 mod policies;
 mod processes;
 mod reboots;

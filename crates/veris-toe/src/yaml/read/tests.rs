@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn tree(text: &str) -> Node {
+fn tree(text: &str) -> Node<'_> {
     read(text).unwrap_or_else(|_| panic!("{text}")).root
 }
 

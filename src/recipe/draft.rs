@@ -1,0 +1,293 @@
+//! The recipe as far as it was understood, and its translation into a [`Recipe`].
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+
+use super::field::{
+    AmiId, BucketName, DeviceName, FileMode, ImagePath, InstanceType, KeyPairName, PackageName, Port, ProfileName,
+    ProjectPath, Region, ReleaseVersion, SecurityGroupId, SsmParameterName, SubnetId, VariableName, VariableValue,
+    VolumeSize, refused,
+};
+use super::reader::{At, Field, Map, Mistake, Mistakes};
+use super::{Artifact, BakedFile, GlibcVersion, ParentImage, Recipe, ServiceName, Volume, VolumeKind};
+use crate::component;
+use crate::environment::{Build, ElasticIp, Environment, EnvironmentName, Target};
+use crate::yaml::{self, Value};
+
+/// Image Builder's limit for one recipe.
+const MOST_COMPONENTS: usize = 20;
+
+/// What of a recipe was understood.
+#[derive(Debug, Default)]
+pub struct Draft {
+    pub service: Option<ServiceName>,
+    version: Option<semver::Version>,
+    parent: Option<ParentImage>,
+    glibc: Option<GlibcVersion>,
+    package: Option<String>,
+    pub install_path: Option<At<String>>,
+    pub units: Vec<At<PathBuf>>,
+    pub files: Vec<DraftFile>,
+    pub components: Vec<At<PathBuf>>,
+    volume: Option<Volume>,
+    pub port: Option<u16>,
+    pub env_file: Option<At<String>>,
+    pub environments: BTreeMap<EnvironmentName, Environment>,
+}
+
+/// A file of the image, as far as it was understood.
+#[derive(Debug)]
+pub struct DraftFile {
+    pub source: Option<At<PathBuf>>,
+    pub path: Option<At<String>>,
+    pub mode: Option<String>,
+}
+
+/// Reads as much as can be understood, and everything that is wrong, in the order of the file.
+/// The paths in it are relative to `project`.
+pub fn read(project: &Path, text: &str) -> (Draft, Vec<Mistake>) {
+    let mistakes = Mistakes::default();
+    let node = match yaml::parse(text) {
+        Ok(node) => node,
+        Err(error) => {
+            mistakes.add(("yaml", error.span), "", error.to_string(), "correct the YAML here or just above");
+            return (Draft::default(), mistakes.into_sorted());
+        }
+    };
+    if node.value == Value::Null {
+        let cure = "`recipes/veris-chat.yaml` of the project's repository shows what belongs into one";
+        mistakes.add(("missing-key", node.span), "", "the recipe is empty".to_owned(), cure);
+        return (Draft::default(), mistakes.into_sorted());
+    }
+    let top = Field { mistakes: &mistakes, path: String::new(), node: &node };
+    let draft = top.map(Draft::read).unwrap_or_default();
+    draft.check_lists(&mistakes);
+    draft.check_files(project, &mistakes);
+    (draft, mistakes.into_sorted())
+}
+
+impl Draft {
+    fn read(top: &Map<'_>) -> Self {
+        let artifact = top.required("artifact").and_then(|field| field.map(artifact)).unwrap_or_default();
+        Self {
+            service: text(top, "service"),
+            version: text::<ReleaseVersion>(top, "version").map(|version| version.0),
+            parent: top.required("parent").and_then(|field| field.map(parent)).flatten(),
+            glibc: text(top, "glibc"),
+            package: artifact.0,
+            install_path: artifact.1,
+            units: top.required("units").map(|field| paths(&field)).unwrap_or_default(),
+            files: top.optional("files").map(|field| field.list(baked_file)).unwrap_or_default(),
+            components: top.required("components").map(|field| paths(&field)).unwrap_or_default(),
+            volume: top.required("volume").and_then(|field| field.map(volume)).flatten(),
+            port: text::<Port>(top, "port").map(|port| port.0),
+            env_file: top.text::<ImagePath>("env_file").map(into),
+            environments: top.optional("environments").map(|field| environments(&field)).unwrap_or_default(),
+        }
+    }
+
+    /// The recipe, if nothing is missing; [`read`] has said what is.
+    pub(super) fn complete(self, path: &Path) -> Option<Recipe> {
+        let file =
+            |file: DraftFile| Some(BakedFile { source: file.source?.value, path: file.path?.value, mode: file.mode? });
+        let local = (EnvironmentName::local(), Environment::local());
+        Some(Recipe {
+            path: path.to_owned(),
+            service: self.service?,
+            version: self.version?,
+            parent: self.parent?,
+            glibc: self.glibc?,
+            artifact: Artifact { package: self.package?, install_path: self.install_path?.value },
+            units: self.units.into_iter().map(|unit| unit.value).collect(),
+            files: self.files.into_iter().map(file).collect::<Option<_>>()?,
+            components: self.components.into_iter().map(|component| component.value).collect(),
+            volume: self.volume?,
+            port: self.port?,
+            env_file: self.env_file?.value,
+            environments: self.environments.into_iter().chain([local]).collect(),
+        })
+    }
+
+    /// Image Builder takes at most 20 components in a recipe, and names them by their file's stem.
+    fn check_lists(&self, mistakes: &Mistakes) {
+        if let Some(component) = self.components.get(MOST_COMPONENTS) {
+            let problem =
+                format!("{} components are more than Image Builder's {MOST_COMPONENTS}", self.components.len());
+            mistakes.add(("too-many-components", component.span), "components", problem, "merge some of the documents");
+        }
+        once("units", &self.units, Path::file_name, mistakes);
+        once("components", &self.components, Path::file_stem, mistakes);
+        for component in &self.components {
+            if let Some(problem) = component::name_problem(&component.value) {
+                mistakes.add(("component-name", component.span), "components", problem, component::NAME_CURE);
+            }
+        }
+        let single = [&self.install_path, &self.env_file].into_iter().flatten().map(|target| ("", target));
+        let files = self.files.iter().filter_map(|file| file.path.as_ref()).map(|target| ("files", target));
+        let mut seen = BTreeSet::new();
+        for (key, target) in single.chain(files) {
+            if !seen.insert(&target.value) {
+                let problem = format!("`{}` is written twice in the image", target.value);
+                let cure = "choose another path for one of the two";
+                mistakes.add(("listed-twice", target.span), key, problem, cure);
+            }
+        }
+    }
+
+    fn check_files(&self, project: &Path, mistakes: &Mistakes) {
+        let lists = [("units", &self.units), ("components", &self.components)];
+        let named = lists.into_iter().flat_map(|(key, paths)| paths.iter().map(move |path| (key, path)));
+        let files = self.files.iter().filter_map(|file| file.source.as_ref()).map(|source| ("files", source));
+        for (key, path) in named.chain(files).filter(|(_, path)| !project.join(&path.value).is_file()) {
+            let problem = format!("there is no file `{}` in the project", path.value.display());
+            let cure = "create the file or correct the path, which is relative to the folder that holds recipes/";
+            mistakes.add(("missing-file", path.span), key, problem, cure);
+        }
+    }
+}
+
+/// Two files of one name would become one thing in the cloud or in the image.
+fn once(key: &str, paths: &[At<PathBuf>], name: fn(&Path) -> Option<&OsStr>, mistakes: &Mistakes) {
+    let mut seen = BTreeSet::new();
+    for At { value, span } in paths {
+        let name = name(value).unwrap_or_default();
+        if !seen.insert(name) {
+            let problem = format!("the name `{}` occurs twice", name.display());
+            mistakes.add(("listed-twice", *span), key, problem, "rename or remove one of the files");
+        }
+    }
+}
+
+fn text<T: std::str::FromStr<Err = String>>(map: &Map<'_>, key: &'static str) -> Option<T> {
+    map.text(key).map(|text| text.value)
+}
+
+fn into<T: Into<String>>(text: At<T>) -> At<String> {
+    At { value: text.value.into(), span: text.span }
+}
+
+fn path(field: &Field<'_>) -> Option<At<PathBuf>> {
+    let At { value, span } = into(field.text::<ProjectPath>()?);
+    Some(At { value: PathBuf::from(value), span })
+}
+
+fn paths(field: &Field<'_>) -> Vec<At<PathBuf>> {
+    if field.node.value == Value::List(Vec::new()) {
+        let problem = "the list is empty".to_owned();
+        field.mistakes.add(("missing-key", field.node.span), &field.path, problem, "name at least one file");
+    }
+    field.list(path)
+}
+
+fn artifact(map: &Map<'_>) -> (Option<String>, Option<At<String>>) {
+    (text::<PackageName>(map, "package").map(Into::into), map.text::<ImagePath>("install_path").map(into))
+}
+
+fn parent(map: &Map<'_>) -> Option<ParentImage> {
+    let (ami, parameter) = (map.optional("ami"), map.optional("ssm_parameter"));
+    match (&ami, &parameter) {
+        (Some(ami), None) => ami.text::<AmiId>().map(|id| ParentImage::Ami(id.value.into())),
+        (None, Some(name)) => name.text::<SsmParameterName>().map(|name| ParentImage::SsmParameter(name.value.into())),
+        (Some(_), Some(_)) => {
+            map.refuse("contradiction", "both `ami` and `ssm_parameter` are given", "keep one of the two");
+            None
+        }
+        // Another key there is unknown, and that is said already.
+        (None, None) if !map.is_empty() => None,
+        (None, None) => {
+            let cure = "name the image to start from by its id or by the SSM parameter that holds it";
+            map.refuse("missing-key", "neither `ami` nor `ssm_parameter` is given", cure);
+            None
+        }
+    }
+}
+
+fn baked_file(field: &Field<'_>) -> Option<DraftFile> {
+    field.map(|map| DraftFile {
+        source: map.required("source").and_then(|field| path(&field)),
+        path: map.text::<ImagePath>("path").map(into),
+        mode: text::<FileMode>(map, "mode").map(Into::into),
+    })
+}
+
+fn volume(map: &Map<'_>) -> Option<Volume> {
+    let device = text::<DeviceName>(map, "device").map(Into::into);
+    let size = text::<VolumeSize>(map, "size_gib").map(|size| size.0);
+    let kind = text::<VolumeKind>(map, "type");
+    Some(Volume { device: device?, size_gib: size?, kind: kind? })
+}
+
+fn environments(field: &Field<'_>) -> BTreeMap<EnvironmentName, Environment> {
+    let read = |name: Option<&DeclaredName>, field: &Field<'_>| field.map(|map| environment(name, map)).flatten();
+    field.named(read).into_iter().map(|(DeclaredName(name), environment)| (name, environment)).collect()
+}
+
+fn environment(name: Option<&DeclaredName>, map: &Map<'_>) -> Option<Environment> {
+    let region = text::<Region>(map, "region");
+    let instance_type = text::<InstanceType>(map, "instance_type");
+    let instance_profile = map.optional("instance_profile").and_then(|field| field.text::<ProfileName>());
+    let security_groups = map.optional("security_groups").map(|field| field.list(security_group));
+    let key_pair = map.optional("key_pair").and_then(|field| field.text::<KeyPairName>());
+    let subnet = map.optional("subnet").and_then(|field| field.text::<SubnetId>());
+    let address = text::<Address>(map, "address");
+    let bucket = text::<BucketName>(map, "bucket");
+    let build = map.required("build").and_then(|field| field.map(build)).flatten();
+    let env = map.optional("env").map(|field| field.named::<VariableName, _>(|_, field| field.text::<VariableValue>()));
+    let plain = |(name, value): (VariableName, At<VariableValue>)| (name.into(), value.value.into());
+    Some(Environment {
+        name: name?.0.clone(),
+        target: Target::Aws,
+        region: region?.into(),
+        instance_type: instance_type?.into(),
+        instance_profile: instance_profile.map(|profile| profile.value.into()),
+        security_groups: security_groups.unwrap_or_default().into_iter().map(|group| group.value.into()).collect(),
+        key_pair: key_pair.map(|pair| pair.value.into()),
+        subnet: subnet.map(|subnet| subnet.value.into()),
+        address: address?.0,
+        bucket: bucket?.into(),
+        build: build?,
+        env: env.unwrap_or_default().into_iter().map(plain).collect(),
+    })
+}
+
+fn security_group(field: &Field<'_>) -> Option<At<SecurityGroupId>> {
+    field.text()
+}
+
+fn build(map: &Map<'_>) -> Option<Build> {
+    let instance_type = text::<InstanceType>(map, "instance_type");
+    let instance_profile = text::<ProfileName>(map, "instance_profile");
+    Some(Build { instance_type: instance_type?.into(), instance_profile: instance_profile?.into() })
+}
+
+/// The name of an environment that a recipe may declare.
+struct DeclaredName(EnvironmentName);
+
+impl std::str::FromStr for DeclaredName {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let name: EnvironmentName = text.parse()?;
+        if name == EnvironmentName::local() {
+            return Err("`local` is built in and cannot be declared\n\
+                        give this environment another name; values for the local `.env` come from `--env-file`"
+                .to_owned());
+        }
+        Ok(Self(name))
+    }
+}
+
+struct Address(ElasticIp);
+
+impl std::str::FromStr for Address {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "allocate" {
+            return Ok(Self(ElasticIp::Allocate));
+        }
+        let cure = "write an IPv4 address that the account holds, or `allocate`";
+        let address = text.parse::<Ipv4Addr>().map_err(|_| refused(text, "an Elastic IP", cure))?;
+        Ok(Self(ElasticIp::Fixed(address)))
+    }
+}
