@@ -119,7 +119,7 @@ async fn build(cloud: &Arc<Cloud>, directory: &Path) -> Image {
     let off = cloud.compute.wait_until_off(&builder, PATIENCE).await;
     let log = cloud.compute.agent_log(&builder).replace(&builder, "[id]");
     off.unwrap_or_else(|fault| panic!("{fault}\n{log}\n{}", cloud.compute.console(&builder)));
-    insta::assert_snapshot!(log);
+    insta::assert_snapshot!("build", log);
     let new = NewImage { name: "proof".into(), ..NewImage::default() };
     let image = cloud.compute.create_image(&builder, new).await.unwrap();
     cloud.compute.terminate(&builder).await.unwrap();
