@@ -1,6 +1,6 @@
 //! Conditions: the comparison and logical operators of `if` and of the `Assert` action.
 //!
-//! Choices where AWSTOE's guide contradicts itself or is silent: comparisons of text ignore case, all of them, so that
+//! Choices where AWSTOE's guide is unclear or silent: comparisons of text ignore case, all of them, so that
 //! exactly one of less, equal and greater holds; the second operand is what is asked about (`stringLessThan: b` with
 //! `value: a` asks whether a is less than b); a file that does not exist has no checksum, so the comparison is false.
 

@@ -8,7 +8,7 @@ use regex_lite::Regex;
 use super::{Finding, Rule};
 use crate::yaml::Location;
 
-/// What is found, and the pattern whose last group is the secret.
+/// What is found, and the pattern whose first group is the secret.
 static PATTERNS: LazyLock<Vec<(&'static str, Regex)>> = LazyLock::new(|| {
     let patterns = [
         ("an AWS access key id", r"\b((?:AKIA|ASIA)[A-Z0-9]{16})\b"),
