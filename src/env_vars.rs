@@ -12,6 +12,12 @@ pub const VERIS_LOCAL_DIR: &str = "VERIS_LOCAL_DIR";
 /// Directory of what every local cloud of this user shares; by default `$XDG_CACHE_HOME/veris`.
 pub const VERIS_CACHE_DIR: &str = "VERIS_CACHE_DIR";
 
+/// Path or URL of the image that guests of the local cloud boot from, when `local up --parent` is absent.
+pub const VERIS_LOCAL_PARENT: &str = "VERIS_LOCAL_PARENT";
+
+/// SHA-256 of that image, when `local up --sha256` is absent.
+pub const VERIS_LOCAL_PARENT_SHA256: &str = "VERIS_LOCAL_PARENT_SHA256";
+
 /// What to log on stderr, in the syntax of `tracing`'s filters, such as `veris=debug`; nothing by default.
 pub const VERIS_LOG: &str = "VERIS_LOG";
 

@@ -2,6 +2,7 @@
 
 pub mod daemon;
 pub mod lock;
+pub mod parent;
 pub mod requirements;
 
 use std::path::PathBuf;

@@ -7,6 +7,7 @@ use local_cloud::layout::Layout;
 use tokio::process::Command;
 
 use crate::error::{Failure, internal};
+use crate::local;
 use crate::local::requirements::{self, Requirement};
 use crate::printer::Printer;
 use crate::process;
@@ -16,7 +17,8 @@ const ROUNDS: usize = 4;
 
 /// Installs what is missing, after saying so. Whether anything was installed.
 pub async fn prepare(layout: &Layout, printer: &Printer) -> Result<bool> {
-    let mut missing = requirements::missing(layout);
+    let parent = local::parent::next(layout)?;
+    let mut missing = requirements::missing(layout, &parent);
     if missing.is_empty() {
         return Ok(false);
     }
@@ -35,7 +37,7 @@ pub async fn prepare(layout: &Layout, printer: &Printer) -> Result<bool> {
         let package = next.package;
         let arguments = ["install", "-y", package];
         install(root, &arguments, &format!("Install {package}"), printer).await?;
-        missing = requirements::missing(layout);
+        missing = requirements::missing(layout, &parent);
     }
     if missing.is_empty() { Ok(true) } else { Err(lacks(&missing).into()) }
 }

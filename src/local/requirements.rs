@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use local_cloud::layout::Layout;
+use local_cloud::parent_image::Choice;
 
 use crate::error::{Failure, internal};
 
@@ -18,23 +19,23 @@ const GUESTS: [Requirement; 2] = [
     Requirement { program: "qemu-img", package: "qemu-utils" },
 ];
 
-/// Needed only until the parent image is in the cache.
+/// Needed only to build the parent image that is built here.
 const PARENT: [Requirement; 2] = [
     Requirement { program: "mmdebstrap", package: "mmdebstrap" },
     Requirement { program: "mkfs.ext4", package: "e2fsprogs" },
 ];
 
 /// What is missing, in the order in which it should be installed.
-pub fn missing(layout: &Layout) -> Vec<Requirement> {
-    let mut parents = std::fs::read_dir(layout.parents()).into_iter().flatten().flatten();
-    let has_parent = parents.any(|parent| parent.path().join("manifest.json").is_file());
-    let parent = PARENT.into_iter().filter(|_| !has_parent);
+pub fn missing(layout: &Layout, parent: &Choice) -> Vec<Requirement> {
+    let is_built = layout.parents().join(parent.digest()).join("manifest.json").is_file();
+    let builds = *parent == Choice::BuiltIn && !is_built;
+    let parent = PARENT.into_iter().filter(|_| builds);
     GUESTS.into_iter().chain(parent).filter(|requirement| find(requirement.program).is_none()).collect()
 }
 
 /// Fails with the command that installs what is missing.
-pub fn check(layout: &Layout) -> Result<(), Failure> {
-    let missing = missing(layout);
+pub fn check(layout: &Layout, parent: &Choice) -> Result<(), Failure> {
+    let missing = missing(layout, parent);
     if missing.is_empty() {
         return Ok(());
     }

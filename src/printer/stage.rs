@@ -13,6 +13,8 @@ pub struct Stage {
     name: String,
     started: Instant,
     spinner: Option<ProgressBar>,
+    /// The newest lines of a program's output, below the spinner.
+    lines: Vec<ProgressBar>,
     /// What was shown already: off a terminal, a service that flaps while it starts would fill pages.
     shown: Vec<String>,
     ended: bool,
@@ -24,17 +26,35 @@ impl Stage {
         if spinner.is_none() {
             printer.talk(format_args!("{name} …"));
         }
-        Self { printer, name, started: Instant::now(), spinner, shown: Vec::new(), ended: false }
+        Self { printer, name, started: Instant::now(), spinner, lines: Vec::new(), shown: Vec::new(), ended: false }
     }
 
-    /// What the stage is doing now. Off a terminal each text is printed once.
-    pub fn update(&mut self, text: impl Into<String>) {
-        let text = text.into();
+    /// What the stage is doing now; lines after the first are the newest of what is printed there. Off a terminal each line is
+    /// printed once.
+    pub fn update(&mut self, text: impl AsRef<str>) {
+        let mut lines = text.as_ref().lines();
         if let Some(spinner) = &self.spinner {
-            spinner.set_message(text);
-        } else if !self.shown.contains(&text) {
-            self.printer.talk(format_args!("{}: {text}", self.name));
-            self.shown.push(text);
+            spinner.set_message(lines.next().unwrap_or_default().to_owned());
+            self.show_below(&lines.collect::<Vec<_>>());
+            return;
+        }
+        for line in lines {
+            if !self.shown.iter().any(|shown| shown == line) {
+                self.printer.talk(format_args!("{}: {line}", self.name));
+                self.shown.push(line.to_owned());
+            }
+        }
+    }
+
+    /// Lines once drawn stay, so that the screen does not jump with every step that prints nothing.
+    fn show_below(&mut self, lines: &[&str]) {
+        while self.lines.len() < lines.len() {
+            let Some(above) = self.lines.last().or(self.spinner.as_ref()) else { return };
+            let line = ProgressBar::new_spinner().with_style(line_style());
+            self.lines.push(self.printer.screen.insert_after(above, line));
+        }
+        for (index, bar) in self.lines.iter().enumerate() {
+            bar.set_message(lines.get(index).copied().unwrap_or_default().to_owned());
         }
     }
 
@@ -56,6 +76,9 @@ impl Stage {
         self.ended = true;
         let seconds = self.started.elapsed().as_secs_f64();
         let separator = if text.is_empty() { "" } else { ": " };
+        for line in self.lines.drain(..) {
+            line.finish_and_clear();
+        }
         if let Some(spinner) = self.spinner.take() {
             spinner.finish_and_clear();
             self.printer.talk(format_args!("{mark} {}{separator}{text}  {seconds:.1}s", self.name));
@@ -71,6 +94,10 @@ impl Drop for Stage {
             self.end("✗", "");
         }
     }
+}
+
+fn line_style() -> ProgressStyle {
+    ProgressStyle::with_template("    {wide_msg:.dim}").unwrap_or_else(|_| ProgressStyle::default_spinner())
 }
 
 fn spinner(name: &str) -> ProgressBar {

@@ -18,6 +18,8 @@ use crate::vm::process::Process;
 
 mod addresses;
 mod boot;
+mod first_boot;
+mod full_disk;
 mod images;
 mod launch;
 mod logs;
@@ -104,11 +106,6 @@ impl Compute {
 
     fn disk(&self, instance_id: &str) -> PathBuf {
         self.directory(instance_id).join("disk.qcow2")
-    }
-
-    /// The parent below an image.
-    fn parent(&self, digest: &str) -> Parent {
-        if self.parent.digest == digest { self.parent.clone() } else { Parent::at(&self.layout.cache, digest) }
     }
 }
 

@@ -85,6 +85,7 @@ pub async fn serve(options: Options, shutdown: impl Future<Output = ()>) -> Resu
 
     let ended = tokio::select! {
         () = listen::run(&cloud, listener, shutdown) => Ok(()),
+        () = cloud.compute.watch_disks() => Ok(()),
         ended = guest_link::listen(Arc::clone(&cloud)) => ended.map_err(ServeError::Guests),
     };
     cloud.stop().await;

@@ -1,11 +1,16 @@
 //! The state in memory and on disk. Every change is on disk before its caller is answered.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
+use rustix::fs::FallocateFlags;
+
 use crate::fault::Fault;
 use crate::state::State;
+
+/// Bytes kept free for the state, which is far smaller.
+const RESERVE: u64 = 1 << 20;
 
 /// Why the state could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -17,7 +22,7 @@ pub enum StoreError {
          `veris local down --delete` and start again"
     )]
     Corrupt { path: PathBuf, reason: String },
-    #[error("failed to write the local cloud's state `{path}`")]
+    #[error("failed to write the local cloud's state `{path}`{}", if is_full(source) { "; free some space on that disk" } else { "" })]
     Write { path: PathBuf, source: std::io::Error },
 }
 
@@ -66,15 +71,47 @@ impl Store {
     }
 }
 
+/// Replaces the file. On a full disk the reserve makes room: without the state nothing could be terminated to free space.
 fn write(path: &Path, state: &State) -> Result<(), StoreError> {
-    let failed = |source| StoreError::Write { path: path.to_owned(), source };
-    let directory = path.parent().unwrap_or(Path::new("."));
-    let bytes = serde_json::to_vec_pretty(state).map_err(|error| failed(error.into()))?;
-    let mut file = tempfile::NamedTempFile::new_in(directory).map_err(failed)?;
-    file.write_all(&bytes).map_err(failed)?;
-    file.as_file().sync_all().map_err(failed)?;
-    file.persist(path).map_err(|error| failed(error.error))?;
+    let bytes = serde_json::to_vec_pretty(state).map_err(io::Error::from);
+    let written = bytes.and_then(|bytes| match replace(path, &bytes) {
+        Err(error) if is_full(&error) && fs_err::remove_file(reserve(path)).is_ok() => replace(path, &bytes),
+        written => written,
+    });
+    written.map_err(|source| StoreError::Write { path: path.to_owned(), source })?;
+    if let Err(error) = keep_reserve(&reserve(path)) {
+        tracing::debug!(%error, "there is no room for a reserve");
+    }
     Ok(())
+}
+
+fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = tempfile::NamedTempFile::new_in(path.parent().unwrap_or(Path::new(".")))?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(path).map_err(|error| error.error)?;
+    Ok(())
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
+/// A file that is there only to be given up.
+fn reserve(path: &Path) -> PathBuf {
+    path.with_extension("reserve")
+}
+
+fn keep_reserve(path: &Path) -> io::Result<()> {
+    if path.metadata().is_ok_and(|reserve| reserve.len() == RESERVE) {
+        return Ok(());
+    }
+    let file = fs_err::File::create(path)?;
+    rustix::fs::fallocate(&file, FallocateFlags::empty(), 0, RESERVE).map_err(|error| {
+        // Half a reserve would be taken for a whole one.
+        let _ = fs_err::remove_file(path);
+        error.into()
+    })
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use tokio::process::{Child, Command};
 
 pub(crate) mod accelerator;
 pub(crate) mod disk;
+pub(crate) mod firmware;
 pub(crate) mod machine;
 pub(crate) mod process;
 pub(crate) mod qmp;
@@ -27,6 +28,11 @@ const START: Duration = Duration::from_secs(30);
 pub(crate) enum VmError {
     #[error("this machine has no `{program}`; on Debian or Ubuntu: sudo apt-get install --yes {package}")]
     Missing { program: &'static str, package: &'static str },
+    #[error(
+        "the image boots by UEFI, and this machine has no UEFI firmware for QEMU that goes without Secure Boot; on Debian or \
+         Ubuntu: sudo apt-get install --yes ovmf"
+    )]
+    Firmware,
     #[error("`{program}` failed: {output}")]
     Program { program: &'static str, output: String },
     #[error("QEMU did not answer its monitor in {} seconds", START.as_secs())]

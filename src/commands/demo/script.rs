@@ -42,7 +42,7 @@ impl Script {
         // Before anything is installed: a demo outside a project cannot go on.
         context::project(global)?;
         let mut script = Self { timeline: Timeline::default(), layout: local::layout()? };
-        if !local::requirements::missing(&script.layout).is_empty() {
+        if !local::requirements::missing(&script.layout, &local::parent::next(&script.layout)?).is_empty() {
             let install = host::prepare(&script.layout, printer);
             script.timeline.act("Install what this machine lacks", printer, install).await?;
         }

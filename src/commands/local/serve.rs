@@ -27,11 +27,11 @@ pub async fn run(args: Serve, interrupt: &Interrupt) -> Result<ExitStatus> {
     // leads its group already, because a shell or a supervisor has set it apart.
     let _ = rustix::process::setsid();
     let layout = local::layout()?;
-    let cache = layout.cache.clone();
+    let (cache, choice) = (layout.cache.clone(), local::parent::chosen(&layout)?);
     let parent = tokio::task::spawn_blocking(move || {
-        parent_image::ensure(&cache, &mut |line: &str| tracing::info!("base image: {line}"))
+        parent_image::ensure(&cache, &choice, &mut |line: &str| tracing::info!("parent image: {line}"))
     });
-    let parent = parent.await?.map_err(|error| internal("failed to prepare the base image").source(error))?;
+    let parent = parent.await?.map_err(|error| internal("failed to prepare the parent image").source(error))?;
     let program = std::env::current_exe().map_err(|error| internal("failed to find this program").source(error))?;
     let options = Options {
         layout,

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::error::user;
 use crate::exit_status::ExitStatus;
-use crate::local::{self, daemon};
+use crate::local::{self, daemon, parent};
 use crate::printer::Printer;
 use crate::table::Table;
 
@@ -30,7 +30,17 @@ struct Report {
     url: Option<String>,
     pid: Option<u32>,
     directory: PathBuf,
+    parent: ParentImage,
     guests: Vec<Guest>,
+}
+
+/// What guests boot from.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ParentImage {
+    /// `built-in`, or the path or URL of the file that was given.
+    source: String,
+    digest: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -41,6 +51,10 @@ struct Guest {
     state: &'static str,
     address: Ipv4Addr,
     image_id: String,
+    /// Why it is not running, or runs but is paused.
+    reason: Option<String>,
+    #[serde(skip)]
+    is_paused: bool,
 }
 
 pub async fn run(_: &Status, printer: &Printer) -> Result<ExitStatus> {
@@ -54,10 +68,16 @@ pub async fn run(_: &Status, printer: &Printer) -> Result<ExitStatus> {
         up,
         url: endpoint.as_ref().map(|endpoint| endpoint.url.clone()),
         pid: endpoint.as_ref().map(|endpoint| endpoint.pid),
+        parent: parent_image(&layout)?,
         guests: guests(&layout)?,
         directory: layout.directory,
     })?;
     Ok(if up { ExitStatus::Success } else { ExitStatus::Unhealthy })
+}
+
+fn parent_image(layout: &Layout) -> Result<ParentImage> {
+    let choice = parent::chosen(layout)?;
+    Ok(ParentImage { source: choice.to_string(), digest: choice.digest() })
 }
 
 /// From the state's file, so that they are known while the cloud is down, too.
@@ -71,6 +91,8 @@ fn guests(layout: &Layout) -> Result<Vec<Guest>> {
             state: instance.state.code_and_name().1,
             address: instance.address,
             image_id: instance.image_id.clone(),
+            reason: instance.state_reason.as_ref().map(|(_, message)| message.clone()),
+            is_paused: instance.is_out_of_space(),
         };
         existing.map(guest).collect()
     }))
@@ -83,6 +105,10 @@ impl fmt::Display for Report {
             (Some(url), false) => writeln!(f, "the local cloud runs, but does not answer at {url}")?,
             (None, _) => writeln!(f, "the local cloud is down")?,
         }
+        let ParentImage { source, digest } = &self.parent;
+        if self.up {
+            writeln!(f, "parent image: {source} ({})", digest.get(..12).unwrap_or(digest))?;
+        }
         if self.guests.is_empty() {
             return Ok(());
         }
@@ -91,11 +117,15 @@ impl fmt::Display for Report {
             table.row([
                 guest.instance_id.clone(),
                 guest.name.clone(),
-                guest.state.to_owned(),
+                if guest.is_paused { "paused".to_owned() } else { guest.state.to_owned() },
                 guest.address.to_string(),
                 guest.image_id.clone(),
             ]);
         }
-        write!(f, "\n{table}")
+        write!(f, "\n{table}")?;
+        for reason in self.guests.iter().filter(|guest| guest.is_paused).filter_map(|guest| guest.reason.as_ref()) {
+            write!(f, "\n{reason}")?;
+        }
+        Ok(())
     }
 }

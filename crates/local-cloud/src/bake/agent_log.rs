@@ -1,9 +1,14 @@
 //! What the agent of a build or test instance has written so far.
 //!
-//! `run.sh` writes marker lines beginning with `::`, the component runner writes `[phase] [step] line`, and anything else may
-//! come in between: the log is read while it grows, and a guest may end in the middle of a line.
+//! `run.sh` writes marker lines beginning with `::`, the component runner writes `[phase] [step] line` for what steps print and
+//! `2026-11-25T10:00:00Z Step Install` for what it does itself, and anything else may come in between: the log is read while it
+//! grows, and a guest may end in the middle of a line.
 
+use jiff::Timestamp;
 use serde::Deserialize;
+
+/// How many of the newest lines are told while a step runs.
+const NEWEST: usize = 4;
 
 /// A log, as far as it goes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -12,12 +17,14 @@ pub struct AgentLog {
     pub position: Option<Position>,
     /// Whether all components are done and the instance is being cleaned.
     pub sanitizing: bool,
+    /// How often the instance has asked to be powered on again.
+    pub reboots: usize,
     /// Exit status of `run.sh`, once it has come to its end.
     pub exit: Option<i32>,
     /// What the runner said about the last component it has finished.
     pub summary: Option<Summary>,
-    /// The newest line that says something.
-    pub last_line: Option<String>,
+    /// The newest lines that say something: of the running step where one runs, at most four.
+    pub newest: Vec<String>,
 }
 
 /// Where in the components a run is.
@@ -67,10 +74,12 @@ pub fn parse(log: &str) -> AgentLog {
                 if let Ok(component) = index.parse() {
                     read.position = Some(Position { component, step: None });
                     read.summary = None;
+                    read.newest.clear();
                 }
             }
             Some(("summary", json)) => read.summary = serde_json::from_str(json).ok(),
             Some(("sanitize", _)) => read.sanitizing = true,
+            Some(("reboot", _)) => read.reboots += 1,
             Some(("exit", status)) => read.exit = status.parse().ok(),
             _ => read_output(line, &mut read),
         }
@@ -80,25 +89,53 @@ pub fn parse(log: &str) -> AgentLog {
 
 fn read_output(line: &str, read: &mut AgentLog) {
     let text = plain(line);
+    if let Some(note) = note(&text) {
+        read_note(note, read);
+        return;
+    }
     if text.is_empty() {
         return;
     }
-    if let (Some(position), Some(step)) = (&mut read.position, step_of(&text)) {
-        position.step = Some(step);
+    let said = match (&mut read.position, step_of(&text)) {
+        (Some(position), Some((phase, step, said))) => {
+            position.step = Some((phase.to_owned(), step.to_owned()));
+            said.to_owned()
+        }
+        _ => text,
+    };
+    if read.newest.len() == NEWEST {
+        read.newest.remove(0);
     }
-    read.last_line = Some(text);
+    read.newest.push(said);
 }
 
-/// Phase and step of `[phase] [step] line`.
-fn step_of(line: &str) -> Option<(String, String)> {
+/// A step that prints nothing is known by what the runner notes when it begins.
+fn read_note(note: &str, read: &mut AgentLog) {
+    let Some(position) = &mut read.position else { return };
+    if let Some(phase) = note.strip_prefix("Phase ") {
+        position.step = Some((phase.to_owned(), String::new()));
+    } else if let (Some(step), Some((_, running))) = (note.strip_prefix("Step "), &mut position.step) {
+        step.clone_into(running);
+        read.newest.clear();
+    }
+}
+
+/// What follows the time in a line of the runner about itself.
+fn note(line: &str) -> Option<&str> {
+    let (time, note) = line.split_once(' ')?;
+    time.parse::<Timestamp>().ok().map(|_| note)
+}
+
+/// Phase, step and line of `[phase] [step] line`.
+fn step_of(line: &str) -> Option<(&str, &str, &str)> {
     let (phase, rest) = line.strip_prefix('[')?.split_once("] [")?;
-    let (step, _) = rest.split_once(']')?;
-    (!phase.is_empty() && !step.is_empty()).then(|| (phase.to_owned(), step.to_owned()))
+    let (step, said) = rest.split_once(']')?;
+    (!phase.is_empty() && !step.is_empty()).then(|| (phase, step, said.trim_start()))
 }
 
-/// The last lines that a component or the agent itself has written, without markers.
+/// The last lines that a component or the agent itself has written, without markers and what the runner notes of itself.
 pub fn tail(log: &str, lines: usize) -> String {
-    let said = |line: &&str| !line.starts_with("::") && !plain(line).is_empty();
+    let said = |line: &&str| !line.starts_with("::") && !plain(line).is_empty() && note(&plain(line)).is_none();
     let mut newest: Vec<String> = log.lines().rev().filter(said).take(lines).map(plain).collect();
     newest.reverse();
     newest.join("\n")
@@ -149,6 +186,18 @@ mod tests {
     }
 
     #[test]
+    fn a_running_step_is_known_before_it_prints_and_by_its_last_lines() {
+        let begun = "::component 0\n2026-11-25T10:00:00.5Z Phase build\n2026-11-25T10:00:01Z Step Install\n";
+        let log = parse(begun);
+        assert_eq!(log.position.unwrap().step, Some(("build".to_owned(), "Install".to_owned())));
+        assert_eq!((log.newest.len(), tail(begun, 3)), (0, String::new()));
+        let printed: String = (1..=6).map(|line| format!("[build] [Install] line {line}\n")).collect();
+        assert_eq!(parse(&format!("{begun}{printed}")).newest, ["line 3", "line 4", "line 5", "line 6"]);
+        let next = parse(&format!("{begun}{printed}2026-11-25T10:00:02Z Step Start\n"));
+        assert_eq!((next.position.unwrap().step.unwrap().1.as_str(), next.newest.len()), ("Start", 0));
+    }
+
+    #[test]
     fn the_runners_message_tells_the_step() {
         let failure_message =
             "document /x/0.yaml: phase `build`: step `Break` (ExecuteBash): bash: (no): such".to_owned();
@@ -170,7 +219,8 @@ mod tests {
         fn any_text_can_be_read(log in "(?s).*", lines in 0usize..9) {
             let read = parse(&log);
             prop_assert!(tail(&log, lines).lines().count() <= lines);
-            prop_assert!(read.last_line.is_none_or(|line| !line.chars().any(char::is_control)));
+            prop_assert!(read.newest.len() <= NEWEST);
+            prop_assert!(!read.newest.concat().chars().any(char::is_control));
         }
 
         /// Reading while the log grows never tells what the whole log does not tell.

@@ -9,17 +9,21 @@ use super::agent_log::{self, AgentLog, Summary};
 use super::plan::{Component, Plan};
 use super::record::Running;
 use super::seed::{self, Stage};
-use super::stop::{Failure, Stop};
+use super::stop::{Failure, Stop, shortened};
 use super::{logs, plan};
 use crate::cloud::Cloud;
-use crate::compute::LaunchRequest;
+use crate::compute::{Compute, LaunchRequest};
 use crate::fault::Fault;
 use crate::state::image_builder::ComponentFailure;
 
 /// How long an instance may run. An emulated processor on a busy machine takes ten times as long as a real one.
 const DEADLINE: Duration = Duration::from_mins(30);
+/// More reboots than any sensible recipe asks for. The runner allows fifteen to one component.
+const MOST_REBOOTS: usize = 30;
 /// How often the log of a running instance is read.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// So that a headline and the newest lines of the log fit into the message of a workflow step.
+const LINE_LIMIT: usize = 96;
 /// How many lines of the log a failure quotes, where there is room.
 const TAIL: usize = 12;
 /// What EC2 Image Builder takes where the infrastructure configuration names no type.
@@ -32,8 +36,10 @@ pub(super) struct Guest<'a> {
     /// The components that the instance runs, by their index in its seed.
     components: Vec<&'a Component>,
     instance: String,
-    off: Pin<Box<dyn Future<Output = Result<(), Fault>> + Send + 'a>>,
+    off: Pin<Box<dyn Future<Output = Result<(), Fault>> + Send>>,
     ended: Option<Result<(), Fault>>,
+    /// How often it was powered on again.
+    reboots: usize,
 }
 
 impl<'a> Guest<'a> {
@@ -62,9 +68,8 @@ impl<'a> Guest<'a> {
             })
             .await?
             .instance_id;
-        let (compute, waited_for) = (Arc::clone(&cloud.compute), instance.clone());
-        let off = Box::pin(async move { compute.wait_until_off(&waited_for, DEADLINE).await });
-        Ok(Self { cloud, plan, stage, components, instance, off, ended: None })
+        let off = off(&cloud.compute, &instance);
+        Ok(Self { cloud, plan, stage, components, instance, off, ended: None, reboots: 0 })
     }
 
     pub(super) fn instance(&self) -> &str {
@@ -84,14 +89,30 @@ impl<'a> Guest<'a> {
                 return Err(self.failure(&log, &text));
             }
             if let Some(ended) = self.ended.clone() {
-                return self.judge(&log, &text, ended);
+                if ended.is_err() || log.reboots == self.reboots {
+                    return self.judge(&log, &text, ended);
+                }
+                self.reboot(&log, &text).await?;
             }
+            self.check_disk(&text)?;
             workflow.message(&self.activity(&log))?;
             tokio::select! {
                 ended = &mut self.off => self.ended = Some(ended),
                 () = tokio::time::sleep(LOOK_AGAIN) => {}
             }
         }
+    }
+
+    /// Powers the instance on again, in which a component has asked for a reboot. Its log goes on.
+    async fn reboot(&mut self, log: &AgentLog, text: &str) -> Result<(), Stop> {
+        if log.reboots > MOST_REBOOTS {
+            let what = format!("the components asked for more than {MOST_REBOOTS} reboots");
+            return Err(Failure { what, tail: self.tail(text), component: None }.into());
+        }
+        self.reboots = log.reboots;
+        self.cloud.compute.start(&self.instance).await?;
+        (self.off, self.ended) = (off(&self.cloud.compute, &self.instance), None);
+        Ok(())
     }
 
     /// Waits until the instance has done all it had to do and is off.
@@ -113,21 +134,37 @@ impl<'a> Guest<'a> {
         }
     }
 
-    /// What the instance is doing, in one line.
+    /// A paused guest would be waited for in vain.
+    fn check_disk(&self, text: &str) -> Result<(), Stop> {
+        let reason = self.cloud.store.read(|state| {
+            let instance = state.instances.get(&self.instance)?;
+            instance.state_reason.as_ref().filter(|_| instance.is_out_of_space()).map(|(_, message)| message.clone())
+        });
+        match reason {
+            None => Ok(()),
+            Some(what) => Err(Failure { what, tail: self.tail(text), component: None }.into()),
+        }
+    }
+
+    /// What the instance is doing in the first line, and what it has written last in those below.
     fn activity(&self, log: &AgentLog) -> String {
-        let line = log.last_line.clone().unwrap_or_default();
-        match &log.position {
-            None if line.is_empty() => {
+        let running = match &log.position {
+            _ if log.sanitizing => "the clean-up".to_owned(),
+            None if log.newest.is_empty() => {
                 let console = agent_log::tail(&self.cloud.compute.console(&self.instance), 1);
-                format!("{} is booting. {console}", self.instance)
+                return shortened(&format!("{} is booting. {console}", self.instance), LINE_LIMIT);
             }
-            _ if log.sanitizing => line,
-            None => line,
+            None => self.instance.clone(),
             Some(position) => {
                 let name = self.components.get(position.component).map_or("", |component| component.name.as_str());
-                if line.is_empty() { name.to_owned() } else { format!("{name}: {line}") }
+                match &position.step {
+                    Some((phase, step)) if !step.is_empty() => format!("{name}, phase {phase}, step {step}"),
+                    _ => name.to_owned(),
+                }
             }
-        }
+        };
+        let lines = std::iter::once(&running).chain(&log.newest).map(|line| shortened(line, LINE_LIMIT));
+        lines.collect::<Vec<_>>().join("\n")
     }
 
     /// Why the instance did not come to a good end.
@@ -168,6 +205,12 @@ impl<'a> Guest<'a> {
         let tail = agent_log::tail(text, TAIL);
         if tail.is_empty() { agent_log::tail(&self.cloud.compute.console(&self.instance), TAIL) } else { tail }
     }
+}
+
+/// Waits until a guest has powered itself off.
+fn off(compute: &Arc<Compute>, instance: &str) -> Pin<Box<dyn Future<Output = Result<(), Fault>> + Send>> {
+    let (compute, instance) = (Arc::clone(compute), instance.to_owned());
+    Box::pin(async move { compute.wait_until_off(&instance, DEADLINE).await })
 }
 
 fn activity_name(log: &AgentLog) -> &'static str {

@@ -3,6 +3,7 @@
 set -u
 seed=$(cd "$(dirname "$0")" && pwd)
 . "$seed/settings"
+state=${LOCAL_CLOUD_AGENT_STATE:-/var/lib/local-cloud-agent}
 
 finish() {
     sync
@@ -15,17 +16,29 @@ mkdir -p "$work" || finish 1
 runner="$work/veris-toe"
 cp "$seed/veris-toe" "$runner" && chmod 0755 "$runner" || finish 1
 
-index=0
+# Where a run is, for the boot after a reboot. Nothing of it is left when the components are done.
+mkdir -p "$state" || finish 1
+index=$(cat "$state/component" 2>/dev/null) || index=0
 while [ "$index" -lt "$components" ]; do
     printf '::component %s\n' "$index"
+    printf '%s\n' "$index" >"$state/component"
+    [ -s "$state/id" ] || cat /proc/sys/kernel/random/uuid >"$state/id" || finish 1
     status=0
     (cd "$work" && exec "$runner" run --config "$seed/config/$index.json" --phases "$phases" \
-        --log-directory /var/lib/amazon/toe) >"$seed/summary.json" || status=$?
+        --log-directory /var/lib/amazon/toe --state-directory "$state" --execution-id "$(cat "$state/id")" --trace) \
+        >"$seed/summary.json" || status=$?
+    # The host powers the machine on again, and this script goes on here.
+    if [ "$status" -eq 194 ]; then
+        printf '::reboot\n'
+        sync
+        exit 194
+    fi
     printf '::summary %s\n' "$(tr -d '\r\n' <"$seed/summary.json")"
     [ "$status" -eq 0 ] || finish "$status"
+    rm -f "$state/id"
     index=$((index + 1))
 done
-rm -f "$runner"
+rm -rf "$runner" "$state"
 
 if [ "$sanitize" = yes ]; then
     printf '::sanitize\n'

@@ -96,7 +96,8 @@ fn add(seed: &mut tar::Builder<&NamedTempFile>, path: &str, mode: u32, content: 
 fn settings(plan: &Plan, stage: &Stage, components: usize) -> String {
     let sanitize = matches!(stage, Stage::Build);
     format!(
-        "phases={}\ncomponents={components}\nwork={}\nsanitize={}\nexport AWS_REGION={}\nexport AWS_ENDPOINT_URL_S3={ENDPOINT}\n",
+        "phases={}\ncomponents={components}\nwork={}\nsanitize={}\nexport AWS_REGION={}\n\
+         export AWS_ENDPOINT_URL_S3={ENDPOINT}\nexport AWS_ENDPOINT_URL_SSM={ENDPOINT}\n",
         stage.phases().join(","),
         quoted(&plan.working_directory),
         if sanitize { "yes" } else { "no" },
@@ -157,18 +158,30 @@ mod tests {
 
     /// Unpacks the seed of a test instance and runs it here, as the agent would there.
     fn run(components: Vec<Component>) -> (AgentLog, String) {
+        boot(RUNNER, components, 1)
+    }
+
+    /// The same over several boots.
+    fn boot(script: &str, components: Vec<Component>, boots: usize) -> (AgentLog, String) {
         let directory = tempfile::tempdir().unwrap();
         let (runner, seed) = (directory.path().join("runner"), directory.path().join("seed"));
-        fs_err::write(&runner, RUNNER).unwrap();
+        fs_err::write(&runner, script).unwrap();
         let plan = plan(&directory.path().join("it's work"), components);
         let stage = Stage::Test("ami-1".to_owned());
         let file = NamedTempFile::new().unwrap();
         pack(&file, &runner, &plan, &stage, &stage.components(&plan)).unwrap();
         tar::Archive::new(fs_err::File::open(file.path()).unwrap()).unpack(&seed).unwrap();
         let script = format!("exec '{}' 2>&1", seed.join("run.sh").display());
-        let output = Command::new("sh").arg("-c").arg(script).output().unwrap();
-        let text = String::from_utf8(output.stdout).unwrap();
-        (agent_log::parse(&text), text)
+        let remembered = directory.path().join("state");
+        let mut text = String::new();
+        for _ in 0..boots {
+            let mut command = Command::new("sh");
+            let output = command.arg("-c").arg(&script).env("LOCAL_CLOUD_AGENT_STATE", &remembered).output().unwrap();
+            text.push_str(&String::from_utf8(output.stdout).unwrap());
+        }
+        let log = agent_log::parse(&text);
+        assert_eq!(remembered.exists(), log.exit != Some(0), "what is done leaves nothing: {text}");
+        (log, text)
     }
 
     #[test]
@@ -181,6 +194,24 @@ mod tests {
         assert_eq!(log.summary.unwrap().failure_message, "no 1.json");
         assert!(!log.sanitizing);
         assert!(text.ends_with("::exit 3\n"), "{text}");
+    }
+
+    /// Asks for a reboot at the second document, once.
+    const REBOOTER: &str = "#!/bin/sh\n\
+        echo \"$(basename \"$3\") ${11}\" | cut -c1-15 >&2\n\
+        case $3 in */1.json) [ -e \"$9/asked\" ] || { touch \"$9/asked\"; exit 194; };; esac\n\
+        printf '{\"status\":\"success\"}'\n";
+
+    #[test]
+    fn a_run_goes_on_after_a_reboot_where_it_was() {
+        let components = ["one", "two", "three"].map(|name| component(name, "test"));
+        let (log, text) = boot(REBOOTER, components.into(), 2);
+        assert_eq!((log.reboots, log.exit), (1, Some(0)), "{text}");
+        let (before, after) = text.split_once("::reboot\n").unwrap();
+        assert!(after.starts_with("::component 1\n"), "{text}");
+        let asked = before.lines().last().unwrap();
+        assert_eq!(after.lines().nth(1), Some(asked), "the execution id is the same: {text}");
+        assert!(asked.starts_with("1.json ") && !before.contains(&asked.replace('1', "0")), "{text}");
     }
 
     #[test]

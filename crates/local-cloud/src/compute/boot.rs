@@ -1,13 +1,15 @@
 //! From pending to running, and what happens when a guest ends.
 
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::process::Child;
 
-use super::{Compute, logs};
+use super::{Compute, first_boot, logs};
 use crate::fault::Fault;
-use crate::state::{Image, Instance, InstanceState};
+use crate::parent_image::Parent;
+use crate::state::{ACCOUNT, Image, Instance, InstanceState};
 use crate::vm::accelerator::Accelerator;
 use crate::vm::machine::Machine;
 use crate::vm::process::Process;
@@ -48,19 +50,24 @@ impl Compute {
                 let message = format!("The image id '[{}]' does not exist any more", instance.image_id);
                 Fault::client("InvalidAMIID.NotFound", message)
             })?;
-            disk::overlay(&self.image_disk(image), &disk, instance.volume_gib).await.map_err(VmError::fault)?;
+            disk::overlay(&self.image_disk(image)?, &disk, instance.volume_gib).await.map_err(VmError::fault)?;
         }
-        let parent = image.map_or_else(|| self.parent.clone(), |image| self.parent(&image.parent));
+        let unreadable = |source| VmError::Io { attempt: "find the parent image below the instance's disk", source };
+        let parent = disk::bottom_of(&disk).and_then(|bottom| Parent::of_disk(&bottom));
+        let parent = parent.map_err(|error| unreadable(error).fault())?;
         let accelerator = *self.accelerator.get_or_init(|| Accelerator::find(&self.layout.cache, &self.parent)).await;
         let directory = self.directory(id);
+        let is_parent = image.is_some_and(|image| image.owner != ACCOUNT);
+        let loading = first_boot::prepare(&directory, instance, &parent, is_parent).map_err(VmError::fault)?;
         let machine = Machine {
             instance_id: id,
             instance_type: &instance.instance_type,
             directory: &directory,
-            parent: &parent,
+            boot: loading.boot(),
             accelerator,
             address: instance.address,
             agent: instance.agent,
+            cidata: directory.join("cidata").is_dir(),
             pipe: &self.pipe,
         };
         let vm::Started { process, child } = vm::start(&machine).await.map_err(VmError::fault)?;
@@ -70,10 +77,23 @@ impl Compute {
     }
 
     /// Where an image's disk lies.
-    pub(super) fn image_disk(&self, image: &Image) -> std::path::PathBuf {
+    fn image_disk(&self, image: &Image) -> Result<PathBuf, Fault> {
         // The images that a cloud is seeded with are parents themselves.
-        let is_seeded = image.owner != crate::state::ACCOUNT;
-        if is_seeded { self.parent(&image.parent).disk } else { self.layout.image_disk(&image.image_id) }
+        if image.owner == ACCOUNT {
+            return Ok(self.layout.image_disk(&image.image_id));
+        }
+        let failed = |reason: String| Fault::internal(format!("the parent image {} {reason}", image.image_id));
+        match Parent::open(&self.layout.cache, &image.parent) {
+            Ok(Some(parent)) => Ok(parent.disk),
+            Ok(None) => {
+                let place = self.layout.parents();
+                Err(failed(format!(
+                    "is not in the cache `{}` any more; choose it again with `veris local up`",
+                    place.display()
+                )))
+            }
+            Err(error) => Err(failed(format!("cannot be read: {error}"))),
+        }
     }
 
     /// Opens the guest's port on the Elastic IPs that point to it.

@@ -1,22 +1,22 @@
 //! From nothing to a parent image.
 
-use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::host::{self, Mode};
-use super::recipe::{DISK_GIB, EXCLUDED, PACKAGES, SUITE};
+use super::manifest::{Manifest, Origin};
+use super::recipe::{self, DISK_GIB, EXCLUDED, PACKAGES, SUITE};
 use super::workspace::{self, Workspace};
-use super::{Parent, ParentError, failed};
+use super::{ParentError, failed};
 
 /// Lines of a program's output that an error repeats.
 const TAIL: usize = 25;
 
-pub(super) fn build(parent: &Parent, progress: &mut dyn FnMut(&str)) -> Result<(), ParentError> {
-    let cache = parent.directory.parent().unwrap_or(Path::new("/"));
+pub(super) fn build(target: &Path, progress: &mut dyn FnMut(&str)) -> Result<(), ParentError> {
+    let cache = target.parent().unwrap_or(Path::new("/"));
     let mode = host::check(cache, &workspace::base())?;
-    let workspace = Workspace::make(parent, mode)?;
+    let workspace = Workspace::make(target, mode)?;
     progress("installing Debian 12 into the parent image");
     install(&workspace, mode, progress)?;
     progress("making the parent image's disk");
@@ -26,7 +26,7 @@ pub(super) fn build(parent: &Parent, progress: &mut dyn FnMut(&str)) -> Result<(
     command.arg(DISK_GIB.to_string()).env("PATH", path());
     run("mkfs.ext4", command, &mut |_| ())?;
     progress("keeping the parent image in the cache");
-    keep(parent, &workspace.directory.join("out")).map_err(failed("put the parent image into the cache"))
+    keep(target, &workspace.directory.join("out")).map_err(failed("put the parent image into the cache"))
 }
 
 fn install(workspace: &Workspace, mode: Mode, progress: &mut dyn FnMut(&str)) -> Result<(), ParentError> {
@@ -103,25 +103,21 @@ fn explanation(tail: &[String]) -> &'static str {
 }
 
 /// Copies the files into the cache and gives the directory its name once all of them are on disk.
-fn keep(parent: &Parent, out: &Path) -> io::Result<()> {
-    let unnamed = workspace::unnamed(parent);
+fn keep(target: &Path, out: &Path) -> io::Result<()> {
+    let unnamed = workspace::unnamed(target);
     workspace::remove_directory(&unnamed)?;
-    workspace::remove_directory(&parent.directory)?;
     fs_err::create_dir(&unnamed)?;
     for name in ["disk.qcow2", "vmlinuz", "initrd"] {
         fs_err::copy(out.join(name), unnamed.join(name))?;
     }
-    let manifest = manifest(parent, &fs_err::read_to_string(out.join("packages"))?);
-    fs_err::write(unnamed.join("manifest.json"), serde_json::to_vec_pretty(&manifest)?)?;
-    for name in ["disk.qcow2", "vmlinuz", "initrd", "manifest.json"] {
-        fs_err::File::open(unnamed.join(name))?.sync_all()?;
-    }
-    fs_err::rename(&unnamed, &parent.directory)
+    let origin = origin(&fs_err::read_to_string(out.join("packages"))?);
+    Manifest { digest: recipe::digest(), origin }.keep(&unnamed, target)
 }
 
-fn manifest(parent: &Parent, packages: &str) -> serde_json::Value {
-    let versions: BTreeMap<_, _> = packages.lines().filter_map(|line| line.split_once(' ')).collect();
-    serde_json::json!({ "digest": parent.digest, "suite": SUITE, "packages": versions })
+fn origin(packages: &str) -> Origin {
+    let versions = packages.lines().filter_map(|line| line.split_once(' '));
+    let packages = versions.map(|(name, version)| (name.to_owned(), version.to_owned())).collect();
+    Origin::Built { suite: SUITE.to_owned(), packages }
 }
 
 #[cfg(test)]
@@ -137,12 +133,5 @@ mod tests {
         assert_eq!(heard.len(), 2);
         assert!(error.contains("exit status: 3; the disk is full"), "{error}");
         assert!(error.ends_with("tar: x: No space left on device"), "{error}");
-    }
-
-    #[test]
-    fn the_manifest_names_every_package_with_its_version() {
-        let parent = Parent::at(Path::new("/cache"), "abc");
-        let manifest = manifest(&parent, "bash 5.2\nudev 252\n");
-        assert_eq!(manifest["packages"], serde_json::json!({ "bash": "5.2", "udev": "252" }));
     }
 }

@@ -11,12 +11,8 @@ const BUILD_MIB: u64 = 2200;
 const IMAGE_MIB: u64 = 800;
 
 /// Programs and the Debian packages they come in.
-const PROGRAMS: &[(&str, &str)] = &[
-    ("mmdebstrap", "mmdebstrap"),
-    ("mkfs.ext4", "e2fsprogs"),
-    ("qemu-img", "qemu-utils"),
-    ("qemu-system-x86_64", "qemu-system-x86"),
-];
+const BUILD: &[(&str, &str)] = &[("mmdebstrap", "mmdebstrap"), ("mkfs.ext4", "e2fsprogs")];
+const QEMU: &[(&str, &str)] = &[("qemu-img", "qemu-utils"), ("qemu-system-x86_64", "qemu-system-x86")];
 
 /// How mmdebstrap becomes root in the image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,12 +24,10 @@ pub(super) enum Mode {
 
 /// Fails with the cure where the machine cannot build.
 pub(super) fn check(cache: &Path, temporary: &Path) -> Result<Mode, ParentError> {
-    let architecture = std::env::consts::ARCH;
-    if architecture != "x86_64" {
-        return Err(ParentError::Architecture { architecture });
-    }
+    check_architecture()?;
     let mode = if rustix::process::geteuid().is_root() { Mode::Root } else { Mode::Unshare };
-    check_programs(mode)?;
+    let unshare: &[(&str, &str)] = if mode == Mode::Unshare { &[("newuidmap", "uidmap")] } else { &[] };
+    check_programs(BUILD.iter().chain(QEMU).chain(unshare))?;
     if mode == Mode::Unshare {
         check_subordinate_ids()?;
     }
@@ -42,9 +36,21 @@ pub(super) fn check(cache: &Path, temporary: &Path) -> Result<Mode, ParentError>
     Ok(mode)
 }
 
-fn check_programs(mode: Mode) -> Result<(), ParentError> {
-    let unshare: &[(&str, &str)] = if mode == Mode::Unshare { &[("newuidmap", "uidmap")] } else { &[] };
-    let missing = PROGRAMS.iter().chain(unshare).filter(|(program, _)| find(program).is_none());
+/// What an image that is not built here needs.
+pub(super) fn check_given() -> Result<(), ParentError> {
+    check_architecture()?;
+    check_programs(QEMU.iter())
+}
+
+fn check_architecture() -> Result<(), ParentError> {
+    match std::env::consts::ARCH {
+        "x86_64" => Ok(()),
+        architecture => Err(ParentError::Architecture { architecture }),
+    }
+}
+
+fn check_programs<'a>(needed: impl Iterator<Item = &'a (&'static str, &'static str)>) -> Result<(), ParentError> {
+    let missing = needed.filter(|(program, _)| find(program).is_none());
     let (programs, mut packages): (Vec<_>, Vec<_>) = missing.copied().unzip();
     if programs.is_empty() {
         return Ok(());
@@ -71,7 +77,7 @@ fn check_subordinate_ids() -> Result<(), ParentError> {
     if has_range { Ok(()) } else { Err(ParentError::SubordinateIds { user }) }
 }
 
-fn check_space(path: &Path, needed_mib: u64, variable: &'static str) -> Result<(), ParentError> {
+pub(super) fn check_space(path: &Path, needed_mib: u64, variable: &'static str) -> Result<(), ParentError> {
     let Ok(free) = free_bytes(path) else { return Ok(()) };
     let free_mib = free / MIB;
     if free_mib >= needed_mib {
@@ -101,7 +107,7 @@ mod tests {
         let error = ParentError::Missing { programs: vec!["qemu-img"], packages: vec!["qemu-utils"] };
         assert_eq!(
             error.to_string(),
-            "building the parent image needs qemu-img, which this machine lacks; \
+            "preparing the parent image needs qemu-img, which this machine lacks; \
              on Debian or Ubuntu: sudo apt-get install --yes qemu-utils"
         );
         assert_eq!(find("no-such-program-anywhere"), None);

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use super::host::Mode;
 use super::recipe::{ASSETS, Asset};
-use super::{Parent, ParentError, failed};
+use super::{ParentError, failed};
 
 /// Where temporary directories are made. Not `/tmp`, which is often in memory.
 pub(super) fn base() -> PathBuf {
@@ -22,8 +22,8 @@ pub(super) struct Workspace {
 }
 
 impl Workspace {
-    pub(super) fn make(parent: &Parent, mode: Mode) -> Result<Self, ParentError> {
-        let directory = path(parent);
+    pub(super) fn make(target: &Path, mode: Mode) -> Result<Self, ParentError> {
+        let directory = path(target);
         remove(&directory, mode).map_err(failed("remove what an earlier build of the parent image left behind"))?;
         let attempt = failed("make a temporary directory for the parent image");
         Self::fill(&directory).map_err(attempt)?;
@@ -58,15 +58,15 @@ impl Drop for Workspace {
 }
 
 /// Removes the workspace and the unnamed image of a build that was killed.
-pub(super) fn clear(parent: &Parent) -> io::Result<()> {
+pub(super) fn clear(target: &Path) -> io::Result<()> {
     let mode = if rustix::process::geteuid().is_root() { Mode::Root } else { Mode::Unshare };
-    remove(&path(parent), mode)?;
-    remove_directory(&unnamed(parent))
+    remove(&path(target), mode)?;
+    remove_directory(&unnamed(target))
 }
 
-/// Where a finished image waits for its name.
-pub(super) fn unnamed(parent: &Parent) -> PathBuf {
-    parent.directory.with_extension("new")
+/// Where a finished image waits for its name, `target`.
+pub(super) fn unnamed(target: &Path) -> PathBuf {
+    target.with_extension("new")
 }
 
 pub(super) fn remove_directory(path: &Path) -> io::Result<()> {
@@ -76,9 +76,10 @@ pub(super) fn remove_directory(path: &Path) -> io::Result<()> {
     }
 }
 
-fn path(parent: &Parent) -> PathBuf {
+fn path(target: &Path) -> PathBuf {
     let user = rustix::process::geteuid().as_raw();
-    base().join(format!("veris-parent-{}-{user}", parent.digest.get(..12).unwrap_or(&parent.digest)))
+    let digest = target.file_name().unwrap_or_default().to_string_lossy();
+    base().join(format!("veris-parent-{}-{user}", digest.get(..12).unwrap_or(&digest)))
 }
 
 fn write(directory: &Path, asset: &Asset) -> io::Result<()> {

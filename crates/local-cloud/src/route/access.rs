@@ -5,16 +5,17 @@ use crate::route::caller_arn;
 use crate::service::{Caller, Request};
 use crate::wire::query::Fields;
 
-/// Lets an instance call Bedrock and ask who it is; S3 is judged by its own access check.
+/// Lets an instance call Bedrock, ask who it is and read parameters, as the managed policy `AmazonSSMManagedInstanceCore` does; S3
+/// is judged by its own access check.
 pub(super) fn check(service: &str, request: &Request) -> Result<(), Fault> {
     if request.caller == Caller::Operator || service == "bedrock" {
         return Ok(());
     }
     let action = action(service, request);
-    if (service, action.as_str()) == ("sts", "GetCallerIdentity") {
-        return Ok(());
+    match (service, action.as_str()) {
+        ("sts", "GetCallerIdentity") | ("ssm", "GetParameter" | "GetParameters") => Ok(()),
+        _ => Err(denied(service, &action, &request.caller)),
     }
-    Err(denied(service, &action, &request.caller))
 }
 
 /// The refusal in the service's own words.

@@ -1,6 +1,6 @@
 //! What a new cloud contains: the parent image as an AMI of Amazon's, and the public parameter that names it.
 
-use std::io::{self, Read};
+use std::io;
 use std::path::Path;
 
 use jiff::Timestamp;
@@ -9,6 +9,7 @@ use super::ServeError;
 use crate::parent_image::Parent;
 use crate::state::{Image, ImageState, Parameter, ParameterVersion, State, Tags};
 use crate::store::Store;
+use crate::vm::disk;
 
 /// Names the newest Amazon Linux 2023, as on AWS.
 pub(crate) const PARENT_PARAMETER: &str = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64";
@@ -55,14 +56,7 @@ fn name(state: &mut State, image_id: &str) {
     }
 }
 
-/// The size of a qcow2 disk as the guest sees it, from the file's header.
 fn virtual_gib(disk: &Path) -> io::Result<u32> {
-    let mut header = [0; 32];
-    fs_err::File::open(disk)?.read_exact(&mut header)?;
-    if !header.starts_with(b"QFI\xfb") {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, format!("{} is no qcow2 disk", disk.display())));
-    }
-    let (_, size) = header.split_at(24);
-    let bytes = size.iter().fold(0_u64, |sum, byte| (sum << 8) | u64::from(*byte));
+    let bytes = disk::Header::read(disk)?.bytes;
     u32::try_from(bytes.div_ceil(1 << 30)).map_err(io::Error::other)
 }

@@ -7,12 +7,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http_body_util::BodyExt;
+use hyper::StatusCode;
 use hyper::header::HeaderValue;
 use s3s::access::{S3Access, S3AccessContext};
 use s3s::auth::{S3Auth, SecretKey};
-use s3s::dto::{CreateBucketInput, GetObjectInput, PutObjectInput};
+use s3s::dto::{CreateBucketInput, GetObjectInput, PutObjectInput, UploadPartInput};
 use s3s::service::{S3Service, S3ServiceBuilder};
-use s3s::{S3Request, S3Result, s3_error};
+use s3s::{S3Error, S3ErrorCode, S3Request, S3Result, s3_error};
 use s3s_fs::FileSystem;
 
 use crate::cloud::Cloud;
@@ -20,6 +21,7 @@ use crate::credentials::Credentials;
 use crate::fault::Fault;
 use crate::ids;
 use crate::layout::Layout;
+use crate::parent_image::free_bytes;
 use crate::route::caller_arn;
 use crate::service::{Caller, Response};
 use crate::store::Store;
@@ -79,6 +81,27 @@ impl Access {
         self.layout.buckets().join(bucket).is_dir()
     }
 
+    /// Refuses what would fill the disk: `s3s-fs` would fail without saying why.
+    fn has_room(&self, length: Option<i64>) -> S3Result<()> {
+        const SLACK: u64 = 1 << 20;
+        let buckets = self.layout.buckets();
+        let needed = length.and_then(|length| u64::try_from(length).ok()).unwrap_or_default() + SLACK;
+        let free = free_bytes(&buckets).unwrap_or(u64::MAX);
+        if free >= needed {
+            return Ok(());
+        }
+        let message = format!(
+            "the disk is full: the object needs {} MiB below `{}`, where {} MiB are free; free some space there",
+            needed.div_ceil(1 << 20),
+            buckets.display(),
+            free >> 20
+        );
+        let mut error = S3Error::with_message(S3ErrorCode::Custom("InsufficientStorage".into()), message);
+        // Unlike 500 it is nothing that a client would try again.
+        error.set_status_code(StatusCode::INSUFFICIENT_STORAGE);
+        Err(error)
+    }
+
     fn bucket_exists(&self, bucket: &str) -> S3Result<()> {
         if self.has_bucket(bucket) {
             Ok(())
@@ -121,6 +144,11 @@ impl S3Access for Access {
     }
 
     async fn put_object(&self, request: &mut S3Request<PutObjectInput>) -> S3Result<()> {
-        self.bucket_exists(&request.input.bucket)
+        self.bucket_exists(&request.input.bucket)?;
+        self.has_room(request.input.content_length)
+    }
+
+    async fn upload_part(&self, request: &mut S3Request<UploadPartInput>) -> S3Result<()> {
+        self.has_room(request.input.content_length)
     }
 }

@@ -1,18 +1,23 @@
 //! Whether guests run on KVM or are emulated. KVM is used only where it was seen to boot a kernel: the device can be there
 //! and open, and a guest still hang for ever.
 
+use std::ffi::OsString;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use tokio::io::AsyncReadExt;
 use tokio::process::Command;
 
-use super::machine::PROGRAM;
-use crate::parent_image::Parent;
+use super::firmware;
+use super::machine::{PROGRAM, doubled};
+use crate::parent_image::{Boot, Firmware, Parent};
 
 /// A kernel without a root file system panics, and the machine ends, within a second where KVM works.
 const TRIAL: Duration = Duration::from_secs(10);
+/// Boot menus wait some seconds for a key.
+const TRIAL_WITH_LOADER: Duration = Duration::from_secs(40);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Accelerator {
@@ -47,7 +52,7 @@ impl Accelerator {
         if let Some(known) = known.filter(|known| known.guest == parent.digest && known.host == host) {
             return known.accelerator();
         }
-        let verdict = Verdict { guest: parent.digest.clone(), host, kvm: boots_with_kvm(&parent.kernel).await };
+        let verdict = Verdict { guest: parent.digest.clone(), host, kvm: boots_with_kvm(parent).await };
         tracing::info!(kvm = verdict.kvm, "tried whether KVM boots a guest here");
         // Without the file the trial is merely repeated.
         if let Err(error) = write(&file, &verdict) {
@@ -61,7 +66,7 @@ impl Accelerator {
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Verdict {
-    /// Digest of the parent image whose kernel was booted.
+    /// Digest of the parent image that was booted.
     guest: String,
     /// Release of the host's kernel.
     host: String,
@@ -74,25 +79,67 @@ impl Verdict {
     }
 }
 
-async fn boots_with_kvm(kernel: &Path) -> bool {
+async fn boots_with_kvm(parent: &Parent) -> bool {
+    match &parent.boot {
+        Boot::Kernel { kernel, .. } => kernel_boots(kernel).await,
+        Boot::Loader(firmware) => disk_boots(&parent.disk, *firmware).await,
+    }
+}
+
+/// A machine under KVM whose console is standard output.
+fn trial() -> Command {
     let mut command = Command::new(PROGRAM);
-    command.args(["-machine", "q35", "-accel", "kvm", "-cpu", "host", "-m", "256", "-nodefaults", "-no-user-config"]);
-    command.args([
-        "-display",
-        "none",
-        "-no-reboot",
-        "-serial",
-        "stdio",
-        "-append",
-        "console=ttyS0 panic=-1",
-        "-kernel",
-    ]);
-    command.arg(kernel).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
+    command.args(["-machine", "q35", "-accel", "kvm", "-cpu", "host", "-m", "512", "-nodefaults", "-no-user-config"]);
+    command.args(["-display", "none", "-no-reboot", "-serial", "stdio"]);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
+    command
+}
+
+/// When the deadline passes, the child is dropped and with that killed.
+async fn kernel_boots(kernel: &Path) -> bool {
+    let mut command = trial();
+    command.args(["-append", "console=ttyS0 panic=-1", "-kernel"]).arg(kernel);
     let Ok(child) = command.spawn() else { return false };
-    // When the deadline passes, the child is dropped and with that killed.
     let ended = tokio::time::timeout(TRIAL, child.wait_with_output()).await;
-    let says_hello = |output: &[u8]| String::from_utf8_lossy(output).contains("Linux version");
-    matches!(ended, Ok(Ok(output)) if output.status.success() && says_hello(&output.stdout))
+    matches!(ended, Ok(Ok(output)) if output.status.success() && greets(&output.stdout))
+}
+
+/// The disk's own loader starts its kernel, which is let go as soon as it speaks. Nothing is written to the disk.
+async fn disk_boots(disk: &Path, firmware: Firmware) -> bool {
+    let mut command = trial();
+    if firmware == Firmware::Uefi {
+        let Some(uefi) = firmware::find() else { return false };
+        command.arg("-drive").arg(drive("if=pflash,unit=0,format=raw,readonly=on", &uefi.code));
+        command.arg("-drive").arg(drive("if=pflash,unit=1,format=raw,snapshot=on", &uefi.variables));
+    }
+    command.arg("-drive").arg(drive("if=none,id=root,format=qcow2,snapshot=on", disk));
+    command.args(["-device", "virtio-blk-pci,drive=root", "-device", "VGA"]);
+    let Ok(mut child) = command.spawn() else { return false };
+    let Some(mut console) = child.stdout.take() else { return false };
+    let spoken = async {
+        let mut text = Vec::new();
+        while !greets(&text) {
+            if console.read_buf(&mut text).await.unwrap_or(0) == 0 {
+                return false;
+            }
+        }
+        true
+    };
+    let spoke = tokio::time::timeout(TRIAL_WITH_LOADER, spoken).await.unwrap_or(false);
+    // It may have ended by itself.
+    let _ = child.kill().await;
+    spoke
+}
+
+fn drive(options: &str, file: &Path) -> OsString {
+    let mut drive = OsString::from(format!("{options},file="));
+    drive.push(doubled(file.as_os_str().as_encoded_bytes()));
+    drive
+}
+
+/// Whether a kernel has said its first line.
+fn greets(console: &[u8]) -> bool {
+    String::from_utf8_lossy(console).contains("Linux version")
 }
 
 fn write(file: &Path, verdict: &Verdict) -> std::io::Result<()> {
@@ -108,6 +155,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_no_kernel_proves_nothing() {
-        assert!(!boots_with_kvm(Path::new("/dev/null")).await);
+        assert!(!kernel_boots(Path::new("/dev/null")).await);
+        assert!(!disk_boots(Path::new("/dev/null"), Firmware::Bios).await);
     }
 }

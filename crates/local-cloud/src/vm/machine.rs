@@ -10,7 +10,6 @@ use sha2::{Digest as _, Sha256};
 use super::accelerator::Accelerator;
 use super::qmp::SOCKET;
 use crate::guest_link::Channel;
-use crate::parent_image::Parent;
 
 pub(crate) const PROGRAM: &str = "qemu-system-x86_64";
 
@@ -30,23 +29,38 @@ pub(crate) struct Machine<'a> {
     pub(crate) instance_type: &'a str,
     /// Holds the disk. QEMU runs in it, and its options name files relative to it.
     pub(crate) directory: &'a Path,
-    pub(crate) parent: &'a Parent,
+    pub(crate) boot: Boot<'a>,
     pub(crate) accelerator: Accelerator,
     /// The instance's loopback address.
     pub(crate) address: Ipv4Addr,
     /// Whether the agent drives the guest.
     pub(crate) agent: bool,
+    /// Whether the directory `cidata` is shown to cloud-init's data source for machines outside of any cloud.
+    pub(crate) cidata: bool,
     /// Program and leading arguments of the process that carries a guest's connection.
     pub(crate) pipe: &'a [OsString],
 }
+
+/// What the machine starts.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Boot<'a> {
+    /// A kernel that takes its orders from our command line.
+    Kernel { kernel: &'a Path, initrd: &'a Path },
+    /// The loader on the disk, by the BIOS.
+    Bios,
+    /// The loader on the disk, by a firmware whose settings are in the instance's directory.
+    Uefi { code: &'a Path },
+}
+
+/// Name of the flash memory in an instance's directory.
+pub(crate) const UEFI_VARIABLES: &str = "uefi-variables.fd";
 
 impl Machine<'_> {
     pub(crate) fn arguments(&self) -> Vec<OsString> {
         let mut line = self.board();
         self.disks(&mut line);
+        self.serial_ports(&mut line);
         let mut add = |flag: &str, value: OsString| line.extend([flag.into(), value]);
-        add("-chardev", "file,id=console,path=console.log".into());
-        add("-serial", "chardev:console".into());
         add("-netdev", self.network());
         add("-device", format!("virtio-net-pci,netdev={NETWORK},mac={},romfile=", mac(self.instance_id)).into());
         for table in self.smbios() {
@@ -66,13 +80,31 @@ impl Machine<'_> {
         add("-cpu", self.accelerator.processor().into());
         add("-smp", "2".into());
         add("-m", memory_mib(self.instance_type).to_string().into());
-        add("-kernel", self.parent.kernel.clone().into());
-        add("-initrd", self.parent.initrd.clone().into());
-        add("-append", self.kernel_command_line().into());
+        self.loading(&mut line);
         if self.agent {
             line.push("-no-reboot".into());
         }
         line
+    }
+
+    fn loading(&self, line: &mut Vec<OsString>) {
+        let mut add = |flag: &str, value: OsString| line.extend([flag.into(), value]);
+        match self.boot {
+            Boot::Kernel { kernel, initrd } => {
+                add("-kernel", kernel.into());
+                add("-initrd", initrd.into());
+                add("-append", self.kernel_command_line().into());
+            }
+            // As on EC2: loaders that know no serial port need a screen, though nobody looks at it.
+            Boot::Bios => add("-device", "VGA".into()),
+            Boot::Uefi { code } => {
+                let mut flash = OsString::from("if=pflash,unit=0,format=raw,readonly=on,file=");
+                flash.push(doubled(code.as_os_str().as_bytes()));
+                add("-drive", flash);
+                add("-drive", format!("if=pflash,unit=1,format=raw,file={UEFI_VARIABLES}").into());
+                add("-device", "VGA".into());
+            }
+        }
     }
 
     fn kernel_command_line(&self) -> String {
@@ -86,13 +118,35 @@ impl Machine<'_> {
         // A host that loses its power loses a build with it; an instance's disk is written when the guest asks for it.
         let cache = if self.agent { "unsafe" } else { "writeback" };
         add("-drive", &format!("file=disk.qcow2,format=qcow2,if=none,id=root,cache={cache},discard=unmap"));
-        add("-device", "virtio-blk-pci,drive=root");
+        // A kernel that QEMU loads itself has taken the first place.
+        add("-device", "virtio-blk-pci,drive=root,bootindex=1");
+        if self.cidata {
+            // QEMU makes a read-only FAT volume of the directory.
+            let volume = "driver=vvfat,dir=cidata,label=CIDATA,floppy=off,rw=off,read-only=on,node-name=cidata";
+            add("-blockdev", volume);
+            add("-device", "virtio-blk-pci,drive=cidata");
+        }
         if self.agent {
             add("-drive", "file=seed.tar,format=raw,if=none,id=seed,readonly=on");
             add("-device", "virtio-blk-pci,drive=seed,serial=agent-seed");
-            add("-chardev", "file,id=agent,path=agent.log");
-            add("-device", "virtio-serial-pci");
-            add("-device", "virtserialport,chardev=agent,name=local-cloud.agent");
+        }
+    }
+
+    /// The agent's way to the host comes second.
+    fn serial_ports(&self, line: &mut Vec<OsString>) {
+        let mut add = |flag: &str, value: &str| line.extend([flag.into(), value.into()]);
+        add("-chardev", "file,id=console,path=console.log");
+        add("-serial", "chardev:console");
+        if self.agent {
+            add("-chardev", "file,id=agent,path=agent.log,append=on");
+            match self.boot {
+                Boot::Kernel { .. } => {
+                    add("-device", "virtio-serial-pci");
+                    add("-device", "virtserialport,chardev=agent,name=local-cloud.agent");
+                }
+                // Not every kernel has a driver for the other kind.
+                Boot::Bios | Boot::Uefi { .. } => add("-serial", "chardev:agent"),
+            }
         }
     }
 
@@ -142,7 +196,7 @@ fn quoted(word: &OsStr) -> Vec<u8> {
 }
 
 /// In the value of a QEMU option a comma is written twice.
-fn doubled(value: &[u8]) -> OsString {
+pub(super) fn doubled(value: &[u8]) -> OsString {
     let twice = |byte: &u8| std::iter::repeat_n(*byte, if *byte == b',' { 2 } else { 1 });
     OsString::from_vec(value.iter().flat_map(twice).collect())
 }
@@ -177,21 +231,40 @@ fn uuid(instance_id: &str) -> String {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_machine_is_this_command_line() {
-        let parent = Parent::at(Path::new("/cache"), "0123");
+    fn arguments(boot: Boot<'_>, agent: bool, cidata: bool) -> String {
         let machine = Machine {
             instance_id: "i-0123456789abcdef0",
             instance_type: "t3.medium",
             directory: Path::new("/state/instances/i-0123456789abcdef0"),
-            parent: &parent,
+            boot,
             accelerator: Accelerator::Tcg,
             address: Ipv4Addr::new(127, 100, 7, 1),
-            agent: true,
+            agent,
+            cidata,
             pipe: &["/opt/it's, a tool/veris".into(), "local".into(), "pipe".into()],
         };
         let words: Vec<String> = machine.arguments().iter().map(|word| word.to_string_lossy().into_owned()).collect();
-        insta::assert_snapshot!(words.join("\n"));
+        words.join("\n")
+    }
+
+    #[test]
+    fn a_machine_is_this_command_line() {
+        let (kernel, initrd) = (Path::new("/cache/parents/0123/vmlinuz"), Path::new("/cache/parents/0123/initrd"));
+        insta::assert_snapshot!(arguments(Boot::Kernel { kernel, initrd }, true, false));
+    }
+
+    #[test]
+    fn an_image_with_its_own_loader_gets_a_volume_for_cloud_init_and_a_second_serial_port() {
+        insta::assert_snapshot!(arguments(Boot::Bios, true, true));
+    }
+
+    #[test]
+    fn a_firmware_in_flash_keeps_its_settings_in_the_instance() {
+        let code = Path::new("/usr/share/OVMF, the firmware/CODE.fd");
+        let arguments = arguments(Boot::Uefi { code }, false, false);
+        assert!(arguments.contains("readonly=on,file=/usr/share/OVMF,, the firmware/CODE.fd\n"), "{arguments}");
+        assert!(arguments.contains("if=pflash,unit=1,format=raw,file=uefi-variables.fd"), "{arguments}");
+        assert!(!arguments.contains("agent") && !arguments.contains("-append"), "{arguments}");
     }
 
     #[test]

@@ -64,6 +64,17 @@ impl Qmp {
         self.execute("system_powerdown", None).await.map(|_| ())
     }
 
+    /// Whether the guest is paused because a disk could not be written.
+    pub(crate) async fn is_out_of_space(&mut self) -> Result<bool, VmError> {
+        let status = self.execute("query-status", None).await?;
+        Ok(status["status"] == "io-error")
+    }
+
+    /// Lets a paused guest go on; what it could not write is written again.
+    pub(crate) async fn resume(&mut self) -> Result<(), VmError> {
+        self.execute("cont", None).await.map(|_| ())
+    }
+
     /// Opens the guest's port on one more loopback address.
     pub(crate) async fn forward(&mut self, address: Ipv4Addr) -> Result<(), VmError> {
         self.human(&format!("hostfwd_add {NETWORK} tcp:{address}:{PORT}-:{PORT}"), None).await

@@ -1,6 +1,9 @@
 //! Real guests: an image is made in one, others are launched from it, and an Elastic IP moves between them.
 #![expect(clippy::print_stderr, reason = "a boot takes minutes, and a skip needs its reason")]
 
+mod full_disk;
+mod own_loader;
+
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
@@ -9,12 +12,16 @@ use std::time::{Duration, Instant};
 
 use local_cloud::compute::{Compute, LaunchRequest, NewImage};
 use local_cloud::layout::Layout;
+use local_cloud::parent_image::Choice;
 use local_cloud::state::{Image, ImageState, InstanceState, Tags};
 use local_cloud::store::Store;
 use local_cloud::{Cloud, Credentials, down, guest_link, parent_image};
 
 /// Emulated guests on a busy machine are slow, but not this slow.
 const PATIENCE: Duration = Duration::from_mins(5);
+
+/// Two emulated guests at a time are enough for a small machine.
+static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
 /// Prepares a server in the image, and proves what a build instance is given.
 const BUILD: &str = r#"#!/bin/sh
@@ -43,6 +50,7 @@ echo '::exit 0'
 #[tokio::test(flavor = "multi_thread")]
 async fn an_image_is_made_launched_moved_to_and_swept_away() {
     let Some(parent) = parent() else { return };
+    let _turn = TURN.lock().await;
     let directory = tempfile::tempdir().unwrap();
     let layout = Layout { directory: directory.path().canonicalize().unwrap(), cache: cache() };
     let _sweeper = Sweeper(layout.clone());
@@ -107,8 +115,22 @@ impl Drop for Sweeper {
 
 /// Makes an image with the agent, from an image that stands for the parent.
 async fn build(cloud: &Arc<Cloud>, directory: &Path) -> Image {
+    let builder = launch_agent(cloud, directory, BUILD).await;
+    let off = cloud.compute.wait_until_off(&builder, PATIENCE).await;
+    let log = cloud.compute.agent_log(&builder).replace(&builder, "[id]");
+    off.unwrap_or_else(|fault| panic!("{fault}\n{log}\n{}", cloud.compute.console(&builder)));
+    insta::assert_snapshot!("build", log);
+    let new = NewImage { name: "proof".into(), ..NewImage::default() };
+    let image = cloud.compute.create_image(&builder, new).await.unwrap();
+    cloud.compute.terminate(&builder).await.unwrap();
+    assert!(cloud.layout.image_disk(&image.image_id).exists());
+    image
+}
+
+/// Starts an instance of the parent whose agent runs a script.
+async fn launch_agent(cloud: &Arc<Cloud>, directory: &Path, script: &str) -> String {
     let seed = directory.join("seed.tar");
-    pack(&seed, directory);
+    pack(&seed, directory, script);
     let asked = LaunchRequest {
         image_id: "ami-00000000000000000".into(),
         instance_type: "t3.medium".into(),
@@ -116,16 +138,7 @@ async fn build(cloud: &Arc<Cloud>, directory: &Path) -> Image {
         agent_seed: Some(seed),
         ..LaunchRequest::default()
     };
-    let builder = cloud.compute.launch(asked).await.unwrap().instance_id;
-    let off = cloud.compute.wait_until_off(&builder, PATIENCE).await;
-    let log = cloud.compute.agent_log(&builder).replace(&builder, "[id]");
-    off.unwrap_or_else(|fault| panic!("{fault}\n{log}\n{}", cloud.compute.console(&builder)));
-    insta::assert_snapshot!(log);
-    let new = NewImage { name: "proof".into(), ..NewImage::default() };
-    let image = cloud.compute.create_image(&builder, new).await.unwrap();
-    cloud.compute.terminate(&builder).await.unwrap();
-    assert!(cloud.layout.image_disk(&image.image_id).exists());
-    image
+    cloud.compute.launch(asked).await.unwrap().instance_id
 }
 
 async fn launch(compute: &Arc<Compute>, image: &Image, text: &str) -> local_cloud::state::Instance {
@@ -150,7 +163,8 @@ async fn wait(compute: &Compute, instance_id: &str, wanted: InstanceState) {
     let deadline = Instant::now() + PATIENCE;
     while state_of(compute, instance_id) != wanted {
         let instance = compute.store.read(|state| state.instances[instance_id].clone());
-        assert!(Instant::now() < deadline, "{instance:?}\n{}", compute.console(instance_id));
+        let is_hopeless = instance.state == InstanceState::Terminated || Instant::now() > deadline;
+        assert!(!is_hopeless, "{instance:?}\n{}", compute.console(instance_id));
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
@@ -219,22 +233,28 @@ fn cache() -> PathBuf {
     cache.unwrap_or_else(|| named("HOME").unwrap().join(".cache/veris"))
 }
 
+/// Says why a test is skipped, where it may be.
+pub(crate) fn skipped(reason: &str) {
+    assert!(std::env::var_os("VERIS_REQUIRE_GUESTS").is_none_or(|value| value != "1"), "guests are required: {reason}");
+    eprintln!("skipped: {reason}");
+}
+
 /// The parent image; `None`, with the reason on standard error, where this machine cannot have one.
 fn parent() -> Option<parent_image::Parent> {
-    match parent_image::ensure(&cache(), &mut |line| eprintln!("parent image: {line}")) {
+    match parent_image::ensure(&cache(), &Choice::BuiltIn, &mut |line| eprintln!("parent image: {line}")) {
         Ok(parent) => Some(parent),
         Err(error @ (parent_image::ParentError::Missing { .. } | parent_image::ParentError::Architecture { .. })) => {
-            eprintln!("skipped: {error}");
+            skipped(&error.to_string());
             None
         }
         Err(error) => panic!("{error}"),
     }
 }
 
-fn pack(seed: &Path, directory: &Path) {
+fn pack(seed: &Path, directory: &Path, content: &str) {
     use std::os::unix::fs::PermissionsExt;
     let script = directory.join("run.sh");
-    fs_err::write(&script, BUILD).unwrap();
+    fs_err::write(&script, content).unwrap();
     fs_err::set_permissions(&script, PermissionsExt::from_mode(0o755)).unwrap();
     let mut tar = std::process::Command::new("tar");
     tar.arg("--create").arg("--file").arg(seed).arg("--directory").arg(directory).arg("run.sh");

@@ -95,7 +95,7 @@ async fn an_instance_may_ask_who_it_is_and_little_else() {
     insta::assert_snapshot!(everywhere(&cloud.instance()).await, @r"
     ec2: 403 UnauthorizedOperation
     sts: 200 
-    ssm: 400 AccessDeniedException
+    ssm: 400 ParameterNotFound
     imagebuilder: 403 AccessDeniedException
     s3: 404 NoSuchBucket
     ");

@@ -10,7 +10,7 @@ use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use jiff::Timestamp;
 use local_cloud::layout::Layout;
-use local_cloud::parent_image::Parent;
+use local_cloud::parent_image::{Boot, Parent};
 use local_cloud::state::{Address, Association, Image, ImageState, Instance, InstanceState, Session, Snapshot, State};
 use local_cloud::store::Store;
 use local_cloud::{Credentials, Endpoint, Options, ServeError};
@@ -46,6 +46,11 @@ impl Sandbox {
             })
             .unwrap();
         Self::open(directory).await
+    }
+
+    /// Starts with files in this place.
+    pub(crate) async fn below(place: &std::path::Path) -> Self {
+        Self::open(tempfile::tempdir_in(place).unwrap()).await
     }
 
     async fn open(directory: tempfile::TempDir) -> Self {
@@ -121,8 +126,8 @@ pub(crate) fn options(layout: &Layout, port: Option<u16>) -> Options {
     header.resize(24, 0);
     header.extend((8_u64 << 30).to_be_bytes());
     fs_err::write(&disk, header).unwrap();
-    let (kernel, initrd) = (directory.join("vmlinuz"), directory.join("initrd"));
-    let parent = Parent { digest, directory, disk, kernel, initrd };
+    let boot = Boot::Kernel { kernel: directory.join("vmlinuz"), initrd: directory.join("initrd") };
+    let parent = Parent { digest, directory, disk, boot };
     Options { layout: layout.clone(), port, toe: PathBuf::from("veris-toe"), pipe: vec!["true".into()], parent }
 }
 

@@ -63,7 +63,11 @@ impl StatusItem {
             instance_id: instance.instance_id.clone(),
             availability_zone: zone.to_owned(),
             instance_state: instance.state.into(),
-            system_status: Summary::of(instance.state),
+            system_status: if instance.is_out_of_space() {
+                Summary::new("impaired", Some("failed"))
+            } else {
+                Summary::of(instance.state)
+            },
             instance_status: Summary::of(instance.state),
             tags: tags::items(&instance.tags),
         }
