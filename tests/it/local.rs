@@ -20,7 +20,9 @@ fn the_status_of_a_cloud_that_is_down_is_data_too() {
     the local cloud is down
     ----- stderr -----
     ");
-    insta::assert_snapshot!(sandbox.run("local status --output json"), @r#"
+    let shown = sandbox.run("local status --output json");
+    let parent = local_cloud::parent_image::Choice::BuiltIn.digest();
+    insta::assert_snapshot!(shown.replace(&parent, "[DIGEST]"), @r#"
     exit code: 1
     ----- stdout -----
     {
@@ -28,6 +30,10 @@ fn the_status_of_a_cloud_that_is_down_is_data_too() {
       "url": null,
       "pid": null,
       "directory": "[HOME]/local",
+      "parent": {
+        "source": "built-in",
+        "digest": "[DIGEST]"
+      },
       "guests": []
     }
     ----- stderr -----
