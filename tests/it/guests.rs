@@ -105,7 +105,8 @@ fn a_failing_step_fails_the_bake_and_leaves_nothing(cloud: &Cloud, url: &str) {
     let broken = Recipe::with("components/10-base.yaml", "tests/fixtures/failing.yaml");
     let before = cloud.image_builder_names();
     let error = cloud.fails(2, &["bake", "--version", "1.2.0", "--recipe", broken.path()]);
-    assert!(error.contains("the disk is made of cheese"), "the step's own output is missing: {error}");
+    assert!(error.contains("phase build, step Restart"), "the running step was not shown: {error}");
+    assert!(error.contains("made of cheese, as seen on 3 boots"), "the step's own output is missing: {error}");
     assert_eq!(cloud.image_builder_names(), before, "the failed bake left something behind");
     assert_eq!(cloud.json(&["images"]).as_array().map(Vec::len), Some(2));
     assert_eq!(chat::version(url), "1.1.0");

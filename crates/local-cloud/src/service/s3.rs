@@ -140,7 +140,13 @@ impl S3Access for Access {
     }
 
     async fn get_object(&self, request: &mut S3Request<GetObjectInput>) -> S3Result<()> {
-        self.bucket_exists(&request.input.bucket)
+        self.bucket_exists(&request.input.bucket)?;
+        // `s3s-fs` would say so, but without AWS's words.
+        if self.layout.buckets().join(&request.input.bucket).join(&request.input.key).is_file() {
+            Ok(())
+        } else {
+            Err(s3_error!(NoSuchKey, "The specified key does not exist."))
+        }
     }
 
     async fn put_object(&self, request: &mut S3Request<PutObjectInput>) -> S3Result<()> {

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test's helper fails as its test does")]
 
 mod bedrock;
+mod botocore;
 mod ec2_addresses;
 mod ec2_images;
 mod ec2_instances;
@@ -12,6 +13,8 @@ mod guests;
 mod image_builder;
 mod listener;
 mod metadata;
+#[path = "../../../veris-chat/tests/it/python.rs"]
+mod python;
 mod s3;
 mod signatures;
 mod small_disk;

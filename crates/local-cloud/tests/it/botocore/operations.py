@@ -1,0 +1,197 @@
+"""Calls every operation that the tool uses, as it uses them, and the errors that it tells apart. Prints what does not fit the model."""
+
+import sys
+import time
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from strict import Strict
+
+ENDPOINT = sys.argv[1]
+IMAGE, INSTANCE, ALLOCATION = sys.argv[2:5]
+TAGS = {"veris:service": "veris-chat"}
+DOCUMENT = """
+name: install
+schemaVersion: 1.0
+parameters:
+  - Version: {type: string}
+phases:
+  - name: build
+    steps:
+      - {name: Install, action: ExecuteBash, inputs: {commands: ["echo {{ Version }}"]}}
+"""
+
+strict = Strict()
+session = boto3.Session()
+session.events.register("before-parse", strict.look)
+without_retries = Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"})
+ec2, builder, ssm, s3, sts = (
+    session.client(name, endpoint_url=ENDPOINT, config=without_retries)
+    for name in ("ec2", "imagebuilder", "ssm", "s3", "sts")
+)
+
+
+def refused(code, call, **parameters):
+    """The call must fail with this code."""
+    try:
+        call(**parameters)
+        strict.wrong(call.__name__, f"succeeded instead of {code}")
+    except ClientError as error:
+        strict.expect(f"{call.__name__}{parameters}", error.response["Error"]["Code"], code)
+
+
+def identity():
+    sts.get_caller_identity()
+
+
+def images():
+    ec2.describe_images(Owners=["self"], Filters=[{"Name": "tag:veris:service", "Values": ["veris-chat"]}])
+    ec2.describe_images(ImageIds=[IMAGE])
+    ec2.describe_snapshots(OwnerIds=["self"])
+    refused("InvalidAMIID.NotFound", ec2.describe_images, ImageIds=["ami-0123456789abcdef0"])
+    refused("InvalidAMIID.Malformed", ec2.describe_images, ImageIds=["image"])
+
+
+def instances():
+    ec2.describe_instances(Filters=[{"Name": "tag:veris:version", "Values": ["1.2.0"]}])
+    ec2.describe_instances(InstanceIds=[INSTANCE])
+    ec2.describe_instance_status(InstanceIds=[INSTANCE], IncludeAllInstances=True)
+    ec2.describe_instance_attribute(InstanceId=INSTANCE, Attribute="userData")
+    ec2.describe_volumes()
+    ec2.get_console_output(InstanceId=INSTANCE)
+    ec2.create_tags(Resources=[INSTANCE], Tags=[{"Key": "veris:promoted-at", "Value": "2026-08-22T12:00:00Z"}])
+    ec2.describe_tags(Filters=[{"Name": "resource-id", "Values": [INSTANCE]}])
+    ec2.delete_tags(Resources=[INSTANCE], Tags=[{"Key": "veris:promoted-at"}])
+    ec2.stop_instances(InstanceIds=[INSTANCE])
+    refused("InvalidInstanceID.NotFound", ec2.describe_instances, InstanceIds=["i-0123456789abcdef0"])
+    launch = {"ImageId": IMAGE, "InstanceType": "t3.medium", "MinCount": 1, "MaxCount": 1}
+    refused("DryRunOperation", ec2.run_instances, DryRun=True, ClientToken="token", **launch)
+    refused("InvalidAMIID.NotFound", ec2.run_instances, **{**launch, "ImageId": "ami-0123456789abcdef0"})
+
+
+def network():
+    for describe in (ec2.describe_regions, ec2.describe_availability_zones, ec2.describe_vpcs, ec2.describe_subnets):
+        describe()
+    ec2.describe_security_groups()
+    ec2.describe_key_pairs()
+
+
+def addresses():
+    ec2.describe_addresses(AllocationIds=[ALLOCATION])
+    made = ec2.allocate_address(
+        Domain="vpc", TagSpecifications=[{"ResourceType": "elastic-ip", "Tags": [{"Key": "veris:service", "Value": "other"}]}]
+    )["AllocationId"]
+    association = ec2.describe_addresses()["Addresses"][0].get("AssociationId")
+    ec2.disassociate_address(AssociationId=association)
+    # The instance is stopped; what an association answers is looked at where guests run.
+    refused("IncorrectInstanceState", ec2.associate_address, AllocationId=made, InstanceId=INSTANCE)
+    refused("InvalidAllocationID.NotFound", ec2.associate_address, AllocationId="eipalloc-0123456789abcdef0", InstanceId=INSTANCE)
+    ec2.release_address(AllocationId=made)
+    ec2.terminate_instances(InstanceIds=[INSTANCE])
+
+
+def parameters():
+    ssm.get_parameter(Name="/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64")
+    ssm.put_parameter(Name="/veris/live", Value="1.2.0", Type="String")
+    refused("ParameterAlreadyExists", ssm.put_parameter, Name="/veris/live", Value="1.3.0", Type="String")
+    ssm.put_parameter(Name="/veris/live", Value="1.3.0", Type="String", Overwrite=True)
+    ssm.get_parameters(Names=["/veris/live", "/veris/absent"])
+    ssm.get_parameters_by_path(Path="/veris")
+    ssm.describe_parameters()
+    ssm.delete_parameter(Name="/veris/live")
+    ssm.delete_parameters(Names=["/veris/live"])
+    refused("ParameterNotFound", ssm.get_parameter, Name="/veris/live")
+
+
+def objects():
+    bucket = "veris-local"
+    refused("NoSuchBucket", s3.put_object, Bucket=bucket, Key="a/b", Body=b"text")
+    s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "ap-southeast-2"})
+    refused("404", s3.head_object, Bucket=bucket, Key="absent")
+    s3.put_object(Bucket=bucket, Key="a/b", Body=b"text")
+    s3.head_object(Bucket=bucket, Key="a/b")
+    s3.get_object(Bucket=bucket, Key="a/b")["Body"].read()
+    s3.list_objects_v2(Bucket=bucket, Prefix="a/")
+    s3.delete_object(Bucket=bucket, Key="a/b")
+    refused("NoSuchKey", s3.get_object, Bucket=bucket, Key="a/b")
+
+
+def image_builder():
+    component = builder.create_component(
+        name="install", semanticVersion="1.2.0", platform="Linux", data=DOCUMENT, tags=TAGS, clientToken="component"
+    )["componentBuildVersionArn"]
+    builder.get_component(componentBuildVersionArn=component)
+    builder.list_components(owner="Self")
+    builder.list_component_build_versions(componentVersionArn=component.rsplit("/", 1)[0])
+    recipe = builder.create_image_recipe(
+        name="veris-chat",
+        semanticVersion="1.2.0",
+        parentImage="ssm:/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64",
+        components=[{"componentArn": component, "parameters": [{"name": "Version", "value": ["1.2.0"]}]}],
+        blockDeviceMappings=[{"deviceName": "/dev/xvda", "ebs": {"volumeSize": 30, "volumeType": "gp3"}}],
+        workingDirectory="/var/tmp",
+        tags=TAGS,
+        clientToken="recipe",
+    )["imageRecipeArn"]
+    builder.get_image_recipe(imageRecipeArn=recipe)
+    builder.list_image_recipes(owner="Self")
+    infrastructure = builder.create_infrastructure_configuration(
+        name="veris-chat-prod", instanceProfileName="local-instance-profile", instanceTypes=["t3.medium"], tags=TAGS, clientToken="infra"
+    )["infrastructureConfigurationArn"]
+    builder.update_infrastructure_configuration(
+        infrastructureConfigurationArn=infrastructure, instanceProfileName="local-instance-profile", clientToken="update"
+    )
+    builder.get_infrastructure_configuration(infrastructureConfigurationArn=infrastructure)
+    builder.list_infrastructure_configurations()
+    distribution = builder.create_distribution_configuration(
+        name="veris-chat-1-2-0",
+        distributions=[{"region": "ap-southeast-2", "amiDistributionConfiguration": {"name": "veris-chat-{{ imagebuilder:buildDate }}", "amiTags": TAGS}}],
+        tags=TAGS,
+        clientToken="distribution",
+    )["distributionConfigurationArn"]
+    builder.get_distribution_configuration(distributionConfigurationArn=distribution)
+    builder.list_distribution_configurations()
+    build(component, recipe, infrastructure, distribution)
+    refused("ResourceNotFoundException", builder.get_image, imageBuildVersionArn=recipe.replace("image-recipe", "image") + "/9")
+    builder.delete_distribution_configuration(distributionConfigurationArn=distribution)
+    builder.delete_infrastructure_configuration(infrastructureConfigurationArn=infrastructure)
+    builder.delete_image_recipe(imageRecipeArn=recipe)
+    builder.delete_component(componentBuildVersionArn=component)
+
+
+def build(component, recipe, infrastructure, distribution):
+    """A build that must fail, because there is no component runner here."""
+    image = builder.create_image(
+        imageRecipeArn=recipe,
+        infrastructureConfigurationArn=infrastructure,
+        distributionConfigurationArn=distribution,
+        imageTestsConfiguration={"imageTestsEnabled": True},
+        enhancedImageMetadataEnabled=False,
+        tags=TAGS,
+        clientToken="image",
+    )["imageBuildVersionArn"]
+    while builder.get_image(imageBuildVersionArn=image)["image"]["state"]["status"] not in ("FAILED", "AVAILABLE"):
+        time.sleep(0.05)
+    builder.list_images(owner="Self")
+    builder.list_image_build_versions(imageVersionArn=image.rsplit("/", 1)[0])
+    for workflow in builder.list_workflow_executions(imageBuildVersionArn=image)["workflowExecutions"]:
+        identifier = workflow["workflowExecutionId"]
+        builder.get_workflow_execution(workflowExecutionId=identifier)
+        for step in builder.list_workflow_step_executions(workflowExecutionId=identifier)["steps"]:
+            builder.get_workflow_step_execution(stepExecutionId=step["stepExecutionId"])
+    refused("ResourceAlreadyExistsException", builder.create_component,
+            name="install", semanticVersion="1.2.0", platform="Linux", data=DOCUMENT, clientToken="again")
+    refused("ResourceDependencyException", builder.delete_component, componentBuildVersionArn=component)
+    refused("InvalidRequestException", builder.cancel_image_creation, imageBuildVersionArn=image, clientToken="cancel")
+    builder.list_tags_for_resource(resourceArn=component)
+    builder.tag_resource(resourceArn=component, tags={"a": "b"})
+    builder.untag_resource(resourceArn=component, tagKeys=["a"])
+    builder.delete_image(imageBuildVersionArn=image)
+
+
+for part in (identity, images, instances, network, addresses, parameters, objects, image_builder):
+    part()
+print(f"{len(strict.answers)} operations, {sum(map(len, strict.answers.values()))} answers")
+print("\n".join(sorted(set(strict.problems))))
