@@ -15,6 +15,7 @@ pub mod bedrock;
 mod chat_request;
 mod completion_request;
 mod config_file;
+pub mod documents;
 pub mod env_file;
 mod metrics;
 mod model_rule;
@@ -38,4 +39,6 @@ pub use model_rule::warnings as model_rule_warnings;
 pub use release::{Release, ReleaseError};
 pub use server::serve;
 pub use sessions::{SessionStore, StoreError, Table};
-pub use settings::{AccessSettings, ModelSettings, OnDisconnect, SessionSettings, Settings, SettingsError, Timeouts};
+pub use settings::{
+    AccessSettings, DocumentSettings, ModelSettings, OnDisconnect, SessionSettings, Settings, SettingsError, Timeouts,
+};

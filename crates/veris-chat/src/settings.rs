@@ -4,6 +4,7 @@
 //! With no file and no variable the server listens on 127.0.0.1:8000.
 
 mod access;
+mod documents;
 mod error;
 mod model;
 mod sessions;
@@ -18,6 +19,7 @@ use axum::http::Uri;
 use serde::Deserialize;
 
 pub use access::AccessSettings;
+pub use documents::DocumentSettings;
 pub use error::SettingsError;
 pub use model::{ModelSettings, Timeouts};
 pub use sessions::SessionSettings;
@@ -42,6 +44,8 @@ pub struct Settings {
     pub max_streams: NonZeroUsize,
     /// Where conversations are kept.
     pub sessions: SessionSettings,
+    /// Which documents are read.
+    pub documents: DocumentSettings,
     /// Who may ask.
     pub access: AccessSettings,
     /// What becomes of a call to Bedrock whose client has left.
@@ -113,6 +117,7 @@ impl Settings {
             model: ModelSettings::new(config, &variables)?,
             max_streams: config.max_streams.unwrap_or(DEFAULT_MAX_STREAMS),
             sessions,
+            documents: DocumentSettings::from(config),
             access: AccessSettings::new(config, &variables)?,
             on_disconnect: on_disconnect.or(config.on_disconnect).unwrap_or_default(),
             release,
