@@ -42,6 +42,8 @@ pub(crate) struct DocumentsInFile {
     pub(crate) max_megabytes: Option<NonZeroU32>,
     pub(crate) fetch_seconds: Option<NonZeroU32>,
     pub(crate) parse_seconds: Option<NonZeroU32>,
+    pub(crate) embedding_model_id: Option<String>,
+    pub(crate) passages: Option<NonZeroUsize>,
 }
 
 /// Limits of a call to Bedrock.

@@ -17,6 +17,7 @@ mod completion_request;
 mod config_file;
 pub mod documents;
 pub mod env_file;
+mod library;
 mod metrics;
 mod model_rule;
 mod observe;
@@ -33,12 +34,14 @@ mod variables;
 mod watchdog;
 
 pub use access::ApiKey;
-pub use app::{AppState, app};
+pub use app::{AppState, StartError, app};
 pub use config_file::ConfigFileError;
+pub use library::{LibraryStore, StoreFailure};
 pub use model_rule::warnings as model_rule_warnings;
 pub use release::{Release, ReleaseError};
 pub use server::serve;
 pub use sessions::{SessionStore, StoreError, Table};
 pub use settings::{
-    AccessSettings, DocumentSettings, ModelSettings, OnDisconnect, SessionSettings, Settings, SettingsError, Timeouts,
+    AccessSettings, DocumentSettings, LibrarySettings, ModelSettings, OnDisconnect, SessionSettings, Settings,
+    SettingsError, Timeouts,
 };

@@ -108,9 +108,10 @@ impl Fetcher {
         }
         let mut content = Vec::new();
         let read = body.into_reader().take(limit + 1).read_to_end(&mut content);
-        read.map_err(|error| match error.kind() {
-            ErrorKind::TimedOut => self.too_slow(),
-            _ => Problem::Unreachable,
+        read.map_err(|error| match error.get_ref().and_then(|inner| inner.downcast_ref()) {
+            Some(inner) => self.problem(inner),
+            None if error.kind() == ErrorKind::TimedOut => self.too_slow(),
+            None => Problem::Unreachable,
         })?;
         if content.len() as u64 > limit {
             return Err(Problem::TooLarge(self.max_megabytes));

@@ -1,12 +1,47 @@
 //! Which documents are read, and how long that may take.
 
-use std::num::NonZeroU32;
-use std::path::PathBuf;
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ipnet::IpNet;
 
 use crate::config_file::{ConfigFile, DocumentsInFile};
+use crate::library::LibraryStore;
+use crate::variables::{self, Variables};
+
+/// What today's documents are embedded with; direct ids of this family are not denied.
+const DEFAULT_EMBEDDING_MODEL_ID: &str = "cohere.embed-english-v3";
+const DEFAULT_PASSAGES: NonZeroUsize = NonZeroUsize::new(8).unwrap();
+
+/// Documents, their vectors, and what of them the model is shown.
+#[derive(Debug, Clone)]
+pub struct LibrarySettings {
+    /// Which documents are read.
+    pub documents: DocumentSettings,
+    /// Model that turns texts into vectors.
+    pub embedding_model_id: String,
+    /// Passages that a question is answered from.
+    pub passages: NonZeroUsize,
+    /// Where documents are kept.
+    pub store: LibraryStore,
+}
+
+impl LibrarySettings {
+    /// Beside the conversations: in the folder that systemd provides, else in memory.
+    pub(super) fn new(config: &ConfigFile, variables: &Variables, state_directory: Option<&str>) -> Self {
+        let model_id = variables.get(variables::EMBEDDING_MODEL_ID).map(|variable| variable.value.clone());
+        let file = state_directory.map(|directory| Path::new(directory).join("documents.db"));
+        Self {
+            documents: DocumentSettings::from(config),
+            embedding_model_id: model_id
+                .or(config.documents.embedding_model_id.clone())
+                .unwrap_or_else(|| DEFAULT_EMBEDDING_MODEL_ID.to_owned()),
+            passages: config.documents.passages.unwrap_or(DEFAULT_PASSAGES),
+            store: file.map_or(LibraryStore::Memory, LibraryStore::File),
+        }
+    }
+}
 
 /// Which documents are read, and how long that may take.
 #[derive(Debug, Clone)]
