@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::commands::{bake, check, demo, images, launch, local, rollback, status, terminate};
+use crate::commands::{bake, check, demo, images, launch, local, rollback, status, terminate, verify};
 use crate::env_vars;
 use crate::environment::EnvironmentName;
 use crate::printer::Output;
@@ -48,6 +48,7 @@ pub enum Command {
     Rollback(rollback::Rollback),
     Images(images::Images),
     Status(status::Status),
+    Verify(verify::Verify),
     Terminate(terminate::Terminate),
     Local(local::Local),
     Demo(demo::Demo),

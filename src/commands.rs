@@ -9,6 +9,7 @@ pub mod local;
 pub mod rollback;
 pub mod status;
 pub mod terminate;
+pub mod verify;
 
 use anyhow::Result;
 
@@ -37,6 +38,7 @@ async fn dispatch(cli: Cli, printer: &Printer, interrupt: &Interrupt) -> Result<
         Command::Rollback(args) => rollback::run(args, &context().await?).await,
         Command::Images(args) => images::run(args, &context().await?).await,
         Command::Status(args) => status::run(args, &context().await?).await,
+        Command::Verify(args) => verify::run(args, &context().await?).await,
         Command::Terminate(args) => terminate::run(args, &context().await?).await,
         Command::Local(args) => local::run(args, &global, printer, interrupt).await,
         Command::Demo(args) => demo::run(args, &global, printer, interrupt).await,

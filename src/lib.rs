@@ -29,11 +29,13 @@ pub mod local;
 pub mod printer;
 pub mod process;
 pub mod recipe;
-pub mod suggest;
+pub mod sse;
+mod suggest;
 pub mod table;
 pub mod tags;
 pub mod template;
 pub mod user_data;
+pub mod verify;
 pub mod wait;
 pub mod yaml;
 

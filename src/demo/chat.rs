@@ -1,7 +1,5 @@
 //! One turn of a chat, shown as it streams.
 
-mod events;
-
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -9,10 +7,10 @@ use http_body_util::BodyExt as _;
 use serde::Deserialize;
 use serde_json::json;
 
-use self::events::Events;
 use crate::error::unhealthy;
 use crate::http;
 use crate::printer::Printer;
+use crate::sse::Events;
 
 /// The model's first word, and each next one, must come within this.
 const PATIENCE: Duration = Duration::from_mins(1);

@@ -26,6 +26,7 @@ fn a_version_is_baked_launched_replaced_and_rolled_back() {
     bake_once(&cloud);
     let url = launch_first(&cloud);
     talk(&url);
+    verify(&cloud);
     replace_by_second(&cloud, &url);
     the_stock_aws_cli_sees_it(&cloud);
     a_failing_step_fails_the_bake_and_leaves_nothing(&cloud, &url);
@@ -69,6 +70,13 @@ fn talk(url: &str) {
     assert!(first.contains("Ada"), "{first}");
     let second = chat.say("What did I tell you before?");
     assert!(second.contains("My cat is called Ada."), "the model did not see the earlier turn: {second}");
+}
+
+fn verify(cloud: &Cloud) {
+    let report = cloud.json(&["verify"]);
+    assert_eq!(report["passed"], json!(true), "{report}");
+    let names: Vec<&str> = report["checks"].as_array().unwrap().iter().filter_map(|it| it["name"].as_str()).collect();
+    assert_eq!(names, ["health", "version", "bedrock", "sync", "streaming", "async", "concurrent"]);
 }
 
 fn replace_by_second(cloud: &Cloud, url: &str) {

@@ -13,6 +13,7 @@ fn every_command_explains_itself() {
         "rollback",
         "images",
         "status",
+        "verify",
         "terminate",
         "local",
         "local up",

@@ -3,14 +3,17 @@
 //! Between the two lies a short queue. A slow client fills it and the task stops reading from Bedrock; a client that leaves
 //! closes it and the task ends the call, keeps what was said so far, and gives the session free.
 
+mod asked;
 mod usage;
 mod writer;
 
 use std::time::Instant;
 
 use serde::Serialize;
+use serde_json::Value;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tracing::Instrument;
+use url::Url;
 
 use crate::api_error::ApiError;
 use crate::app::AppState;
@@ -28,7 +31,7 @@ const QUEUE: usize = 16;
 #[derive(Debug)]
 pub(crate) enum Request {
     /// The next question of a conversation that the server keeps.
-    InSession { key: SessionKey, question: String },
+    InSession { key: SessionKey, question: String, documents: Vec<Url> },
     /// A conversation that the client keeps.
     Alone(Prompt),
 }
@@ -59,10 +62,10 @@ pub(crate) enum Step {
 }
 
 /// What the server does while there is nothing to read yet.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub(crate) struct Status {
     pub(crate) status: &'static str,
-    pub(crate) message: &'static str,
+    pub(crate) message: String,
 }
 
 /// How a complete answer ended.
@@ -71,6 +74,10 @@ pub(crate) struct Completion {
     pub(crate) finish: Finish,
     pub(crate) usage: Option<Usage>,
     pub(crate) timing: Timing,
+    /// Links to the pages that the answer names.
+    pub(crate) citations: Vec<String>,
+    /// The passages that it was written from.
+    pub(crate) sources: Vec<Value>,
 }
 
 impl Answer {

@@ -8,6 +8,8 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use crate::bedrock::{Failure, FailureKind};
+use crate::documents::DocumentError;
+use crate::library::StoreFailure;
 use crate::sessions::StoreError;
 
 /// Bedrock says that it throttles but not for how long; its quotas are counted by the minute.
@@ -15,7 +17,7 @@ const RETRY_AFTER_THROTTLING: u64 = 10;
 const RETRY_AFTER_OVERLOAD: u64 = 5;
 
 /// An error with everything a client needs to act on it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct ApiError {
     status: StatusCode,
     kind: &'static str,
@@ -49,6 +51,11 @@ impl ApiError {
         let message =
             "the previous message of this session is still being answered: wait for its end, or use another session_id";
         Self::invalid_request(StatusCode::CONFLICT, "session_busy", message)
+    }
+
+    pub(crate) fn too_many_documents(most: usize) -> Self {
+        let message = format!("the session would have more than {most} documents: start a new session");
+        Self::invalid_request(StatusCode::BAD_REQUEST, "too_many_documents", message)
     }
 
     pub(crate) fn overloaded() -> Self {
@@ -100,6 +107,14 @@ impl ApiError {
             .retry_after(RETRY_AFTER_OVERLOAD)
     }
 
+    /// The cause goes to the log: it names paths.
+    pub(crate) fn library(error: &StoreFailure) -> Self {
+        tracing::error!("{error}");
+        let message = "documents cannot be found or kept at the moment: the log of the server says why";
+        Self::server(StatusCode::SERVICE_UNAVAILABLE, "vector_store_unavailable", message)
+            .retry_after(RETRY_AFTER_OVERLOAD)
+    }
+
     fn server(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
         Self { status, kind: "server_error", code, message: message.into(), retry_after: None }
     }
@@ -119,6 +134,12 @@ impl ApiError {
     /// The body, and the same object inside a stream that has begun.
     pub(crate) fn body(&self) -> Value {
         json!({"error": {"message": self.message, "type": self.kind, "code": self.code}})
+    }
+}
+
+impl From<DocumentError> for ApiError {
+    fn from(error: DocumentError) -> Self {
+        Self { kind: "document_error", ..Self::invalid_request(error.status(), error.code(), error.to_string()) }
     }
 }
 

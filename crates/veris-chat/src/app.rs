@@ -16,13 +16,14 @@ use tower_http::cors::CorsLayer;
 use crate::access::{self, Access};
 use crate::api_error::ApiError;
 use crate::bedrock::Model;
+use crate::library::{Library, LibraryStore, StoreFailure};
 use crate::metrics;
 use crate::observe::observe;
 use crate::readiness::Readiness;
 use crate::release::Release;
 use crate::routes;
 use crate::sessions::{SessionStore, Sessions, StoreError, Table};
-use crate::settings::{OnDisconnect, SessionSettings, Settings};
+use crate::settings::{LibrarySettings, ModelSettings, OnDisconnect, SessionSettings, Settings};
 use crate::shutdown::Shutdown;
 
 /// Far above the longest message that is accepted.
@@ -38,6 +39,7 @@ pub struct AppState {
     pub(crate) model: Arc<Model>,
     pub(crate) release: Arc<Release>,
     pub(crate) sessions: Arc<Sessions>,
+    pub(crate) library: Arc<Library>,
     pub(crate) access: Arc<Access>,
     pub(crate) readiness: Arc<Readiness>,
     pub(crate) permits: Arc<Semaphore>,
@@ -52,10 +54,13 @@ pub struct AppState {
 
 impl AppState {
     /// The state of a server with these settings that asks Bedrock through `client`.
-    pub fn new(settings: Settings, client: Client) -> Result<Self, StoreError> {
+    pub fn new(settings: Settings, client: Client) -> Result<Self, StartError> {
         metrics::start();
+        let tasks = TaskTracker::new();
+        let library = open_library(&settings.library, &settings.model, &client, &tasks)?;
         Ok(Self {
             sessions: Arc::new(open_sessions(&settings.sessions)?),
+            library: Arc::new(library),
             model: Arc::new(Model::new(client, settings.model)),
             release: Arc::new(settings.release),
             access: Arc::new(Access::new(settings.access.keys, settings.access.requests_per_minute)),
@@ -63,11 +68,22 @@ impl AppState {
             permits: Arc::new(Semaphore::new(settings.max_streams.get())),
             drains: Arc::new(Semaphore::new(MAX_DRAINS)),
             on_disconnect: settings.on_disconnect,
-            tasks: TaskTracker::new(),
+            tasks,
             shutdown: Shutdown::default(),
             origins: settings.access.origins.into(),
         })
     }
+}
+
+/// Why the server cannot start although its settings are valid.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The store of conversations.
+    #[error(transparent)]
+    Sessions(#[from] StoreError),
+    /// The store of documents.
+    #[error(transparent)]
+    Library(#[from] StoreFailure),
 }
 
 /// A store that nobody asked for by name is not worth a server that does not run.
@@ -91,6 +107,20 @@ fn open_sessions(settings: &SessionSettings) -> Result<Sessions, StoreError> {
         (Err(_), _) => {}
     }
     opened
+}
+
+/// A file that cannot be opened is not worth a server that does not run: documents are read again.
+fn open_library(
+    settings: &LibrarySettings,
+    model: &ModelSettings,
+    client: &Client,
+    tasks: &TaskTracker,
+) -> Result<Library, StoreFailure> {
+    let open = |settings: LibrarySettings| Library::open(settings, model, client.clone(), tasks.clone());
+    open(settings.clone()).or_else(|error| {
+        tracing::warn!("documents are kept in memory and end with this process: {error}");
+        open(LibrarySettings { store: LibraryStore::Memory, ..settings.clone() })
+    })
 }
 
 /// The whole HTTP surface.

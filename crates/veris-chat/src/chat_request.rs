@@ -4,11 +4,13 @@ use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::http::StatusCode;
 use serde::Deserialize;
+use url::Url;
 
 use crate::api_error::ApiError;
 
 const MAX_SESSION_ID_BYTES: usize = 256;
 const MAX_MESSAGE_CHARACTERS: usize = 32_000;
+const MAX_DOCUMENTS: usize = 10;
 
 /// The body of both chat endpoints. Clients send fields of their own, so unknown ones are let through.
 #[derive(Debug, Deserialize)]
@@ -24,8 +26,8 @@ pub(crate) struct RawChatRequest {
 pub(crate) struct ChatRequest {
     pub(crate) session_id: String,
     pub(crate) message: String,
-    /// This version does not read documents and says so in its answer.
-    pub(crate) wants_documents: bool,
+    /// Documents that the session is about from now on, without those of before.
+    pub(crate) documents: Vec<Url>,
 }
 
 impl ChatRequest {
@@ -48,9 +50,27 @@ impl ChatRequest {
                 format!("`message` has more than {MAX_MESSAGE_CHARACTERS} characters: shorten it"),
             ));
         }
-        let wants_documents = raw.document_urls.is_some_and(|urls| !urls.is_empty());
-        Ok(Self { session_id: raw.session_id, message: raw.message, wants_documents })
+        let documents = documents(raw.document_urls.unwrap_or_default())?;
+        Ok(Self { session_id: raw.session_id, message: raw.message, documents })
     }
+}
+
+fn documents(urls: Vec<String>) -> Result<Vec<Url>, ApiError> {
+    if urls.len() > MAX_DOCUMENTS {
+        let message =
+            format!("`document_urls` has more than {MAX_DOCUMENTS} entries: send the others with a later message");
+        return Err(bad_request("too_many_documents", message));
+    }
+    let parse = |(index, text): (usize, String)| {
+        let url = Url::parse(text.trim()).ok().filter(Url::has_host);
+        // The text is not repeated: a presigned URL is a key.
+        let unreadable =
+            || format!("entry {} of `document_urls` is no URL: send one such as https://example.org/a.pdf", index + 1);
+        let mut url = url.ok_or_else(|| bad_request("document_url_invalid", unreadable()))?;
+        url.set_fragment(None);
+        Ok(url)
+    };
+    urls.into_iter().enumerate().map(parse).collect()
 }
 
 /// The rejection's text names the field and the position, never the body's text.

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
 
+use ipnet::IpNet;
 use serde::Deserialize;
 
 use crate::access::ApiKey;
@@ -28,6 +29,21 @@ pub(crate) struct ConfigFile {
     pub(crate) session_store: Option<String>,
     pub(crate) system_prompt: Option<String>,
     pub(crate) release_file: Option<PathBuf>,
+    pub(crate) documents: DocumentsInFile,
+}
+
+/// Which documents are read.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct DocumentsInFile {
+    pub(crate) allow_http: bool,
+    pub(crate) allow_ports: Vec<u16>,
+    pub(crate) allow_networks: Vec<IpNet>,
+    pub(crate) max_megabytes: Option<NonZeroU32>,
+    pub(crate) fetch_seconds: Option<NonZeroU32>,
+    pub(crate) parse_seconds: Option<NonZeroU32>,
+    pub(crate) embedding_model_id: Option<String>,
+    pub(crate) passages: Option<NonZeroUsize>,
 }
 
 /// Limits of a call to Bedrock.

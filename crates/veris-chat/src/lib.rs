@@ -15,7 +15,9 @@ pub mod bedrock;
 mod chat_request;
 mod completion_request;
 mod config_file;
+pub mod documents;
 pub mod env_file;
+mod library;
 mod metrics;
 mod model_rule;
 mod observe;
@@ -32,10 +34,14 @@ mod variables;
 mod watchdog;
 
 pub use access::ApiKey;
-pub use app::{AppState, app};
+pub use app::{AppState, StartError, app};
 pub use config_file::ConfigFileError;
+pub use library::{LibraryStore, StoreFailure};
 pub use model_rule::warnings as model_rule_warnings;
 pub use release::{Release, ReleaseError};
 pub use server::serve;
 pub use sessions::{SessionStore, StoreError, Table};
-pub use settings::{AccessSettings, ModelSettings, OnDisconnect, SessionSettings, Settings, SettingsError, Timeouts};
+pub use settings::{
+    AccessSettings, DocumentSettings, LibrarySettings, ModelSettings, OnDisconnect, SessionSettings, Settings,
+    SettingsError, Timeouts,
+};

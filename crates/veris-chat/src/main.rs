@@ -13,7 +13,7 @@ use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
-use veris_chat::{AppState, Settings, bedrock, model_rule_warnings, serve};
+use veris_chat::{AppState, Settings, bedrock, documents, model_rule_warnings, serve};
 
 /// The unit's `TimeoutStopSec` is longer, so that systemd never has to kill the server.
 const DRAIN: Duration = Duration::from_secs(20);
@@ -28,10 +28,16 @@ struct Arguments {
     /// Check the configuration, the `.env` file and the release file, and exit
     #[arg(long)]
     check: bool,
+    /// Read the PDF on standard input within so many seconds of processor time; the server runs itself so
+    #[arg(long, value_name = "SECONDS", hide = true)]
+    read_pdf: Option<u64>,
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    if let Some(seconds) = arguments.read_pdf {
+        return documents::read_pdf(seconds);
+    }
     write_logs();
     match run(&arguments) {
         Ok(()) => ExitCode::SUCCESS,

@@ -42,8 +42,8 @@ const LEAST_CACHED: u32 = 1_024;
 const TRUNCATED: &str = "[The user stopped this answer here.]";
 
 impl Prompt {
-    /// The next question of a conversation.
-    pub(crate) fn next(history: &History, question: &str) -> Self {
+    /// The next question of a conversation, with instructions of its own.
+    pub(crate) fn next(history: &History, question: &str, system: Vec<String>) -> Self {
         let mut turns = Vec::new();
         for exchange in history.exchanges() {
             turns.push(Turn::user(&exchange.question));
@@ -58,7 +58,7 @@ impl Prompt {
             last.cache = history.tokens() >= LEAST_CACHED;
         }
         turns.push(Turn::user(question));
-        Self { system: Vec::new(), turns, options: Options::default() }
+        Self { system, turns, options: Options::default() }
     }
 
     /// The cheapest question.

@@ -123,6 +123,7 @@ impl Turn {
             answer: said.answer,
             truncated: said.truncated,
             usage: said.usage,
+            documents: said.documents,
         };
         let forgotten = Arc::clone(&self.place.lock.forgotten);
         self.place.sessions.store.commit(&self.place.key, exchange, forgotten).await
@@ -137,6 +138,8 @@ pub(crate) struct Said {
     /// The client left before the end of the answer.
     pub(crate) truncated: bool,
     pub(crate) usage: Option<Tokens>,
+    /// Every document of the session, as URLs.
+    pub(crate) documents: Vec<String>,
 }
 
 /// A place in the queue of a session; the session's entry goes with the last one.
@@ -173,7 +176,13 @@ mod tests {
     }
 
     fn said(question: &str) -> Said {
-        Said { question: question.to_owned(), answer: "yes".to_owned(), truncated: false, usage: None }
+        Said {
+            question: question.to_owned(),
+            answer: "yes".to_owned(),
+            truncated: false,
+            usage: None,
+            documents: Vec::new(),
+        }
     }
 
     async fn questions(sessions: &Arc<Sessions>, id: &str) -> Vec<String> {

@@ -4,6 +4,7 @@
 //! With no file and no variable the server listens on 127.0.0.1:8000.
 
 mod access;
+mod documents;
 mod error;
 mod model;
 mod sessions;
@@ -18,6 +19,7 @@ use axum::http::Uri;
 use serde::Deserialize;
 
 pub use access::AccessSettings;
+pub use documents::{DocumentSettings, LibrarySettings};
 pub use error::SettingsError;
 pub use model::{ModelSettings, Timeouts};
 pub use sessions::SessionSettings;
@@ -42,6 +44,8 @@ pub struct Settings {
     pub max_streams: NonZeroUsize,
     /// Where conversations are kept.
     pub sessions: SessionSettings,
+    /// Documents, their vectors, and what of them the model is shown.
+    pub library: LibrarySettings,
     /// Who may ask.
     pub access: AccessSettings,
     /// What becomes of a call to Bedrock whose client has left.
@@ -92,14 +96,15 @@ impl Settings {
         let release =
             Release::read(&directory.join(config.release_file.as_deref().unwrap_or(Path::new("release.json"))))?;
         let sessions = SessionSettings::new(&config, &variables, state_directory.as_deref())?;
-        Self::assemble(&config, variables, release, sessions)
+        let library = LibrarySettings::new(&config, &variables, state_directory.as_deref());
+        Self::assemble(&config, variables, release, (sessions, library))
     }
 
     fn assemble(
         config: &ConfigFile,
         variables: Variables,
         release: Release,
-        sessions: SessionSettings,
+        (sessions, library): (SessionSettings, LibrarySettings),
     ) -> Result<Self, SettingsError> {
         let host: Option<IpAddr> =
             parsed(variables.get(variables::HOST), "an IP address such as 127.0.0.1 or 0.0.0.0")?;
@@ -113,6 +118,7 @@ impl Settings {
             model: ModelSettings::new(config, &variables)?,
             max_streams: config.max_streams.unwrap_or(DEFAULT_MAX_STREAMS),
             sessions,
+            library,
             access: AccessSettings::new(config, &variables)?,
             on_disconnect: on_disconnect.or(config.on_disconnect).unwrap_or_default(),
             release,

@@ -22,9 +22,9 @@ const ALIVE: &str = "keep-alive";
 /// Puts a step into the words of one contract; a step can be several events, or none.
 pub(crate) type Words = fn(&Head, &Step) -> Vec<Value>;
 
-/// Begins the stream with `opening` and goes on with the answer.
-pub(crate) async fn respond(mut answer: Answer, opening: Vec<Value>, words: Words) -> Result<Response, ApiError> {
-    let mut pending: VecDeque<Event> = opening.iter().map(data).collect();
+/// Begins the stream.
+pub(crate) async fn respond(mut answer: Answer, words: Words) -> Result<Response, ApiError> {
+    let mut pending = VecDeque::new();
     match timeout(PATIENCE, answer.next()).await {
         Ok(step) => {
             let step = step?;

@@ -14,10 +14,21 @@ pub(crate) const ON_DISCONNECT: &str = "ON_DISCONNECT";
 
 pub(crate) const DYNAMODB_ENDPOINT: &str = "AWS_ENDPOINT_URL_DYNAMODB";
 pub(crate) const API_KEYS: &str = "API_KEYS";
+pub(crate) const EMBEDDING_MODEL_ID: &str = "EMBEDDING_MODEL_ID";
 
-const READ: [&str; 9] =
-    [HOST, PORT, MODEL_ID, AWS_REGION, BEDROCK_ENDPOINT, SESSION_STORE, DYNAMODB_ENDPOINT, ON_DISCONNECT, API_KEYS];
-/// Settings of the document store; an instance may already carry them although this version does not read documents.
+const READ: [&str; 10] = [
+    HOST,
+    PORT,
+    MODEL_ID,
+    AWS_REGION,
+    BEDROCK_ENDPOINT,
+    SESSION_STORE,
+    DYNAMODB_ENDPOINT,
+    ON_DISCONNECT,
+    API_KEYS,
+    EMBEDDING_MODEL_ID,
+];
+/// Settings of a shared store of documents; an instance may already carry them although this version keeps its own.
 const KNOWN_BUT_UNREAD: [&str; 2] = ["QDRANT_URL", "QDRANT_API_KEY"];
 
 /// The variables that are set; an empty value counts as not set.

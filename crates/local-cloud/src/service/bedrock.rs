@@ -1,4 +1,4 @@
-//! Bedrock's runtime for guests: Converse and ConverseStream on the wire, the organisation's policy in front, and a canned
+//! Bedrock's runtime for guests: Converse, ConverseStream and InvokeModel of embedding models on the wire, the organisation's policy in front, and a canned
 //! answer behind that depends on the conversation.
 
 use std::sync::Arc;
@@ -13,6 +13,7 @@ use crate::wire::Protocol;
 
 mod answer;
 mod converse;
+mod embed;
 mod policy;
 mod stream;
 
@@ -29,10 +30,13 @@ fn respond(request: &Request) -> Result<Response, Fault> {
     let begun = Instant::now();
     let (model, operation) = Operation::of(request)?;
     policy::check(request, &model, operation)?;
+    if operation == Operation::InvokeModel {
+        return Ok(super::json(200, &embed::invoke(&request.body)?));
+    }
     let conversation = Converse::parse(&request.body)?;
     let answer = Answer::to(&conversation);
     Ok(match operation {
-        Operation::Converse => super::json(200, &whole(&answer, begun)),
+        Operation::Converse | Operation::InvokeModel => super::json(200, &whole(&answer, begun)),
         Operation::ConverseStream => stream::response(answer, begun),
     })
 }
@@ -42,14 +46,16 @@ fn respond(request: &Request) -> Result<Response, Fault> {
 enum Operation {
     Converse,
     ConverseStream,
+    /// Of embedding models alone.
+    InvokeModel,
 }
 
 impl Operation {
-    /// Reads `/model/{modelId}/converse[-stream]`, whose model id is percent-encoded.
+    /// Reads `/model/{modelId}/{converse,converse-stream,invoke}`, whose model id is percent-encoded.
     fn of(request: &Request) -> Result<(String, Self), Fault> {
         let unknown = || {
             let message = format!(
-                "The local cloud's Bedrock has no operation {} {}; it has Converse and ConverseStream",
+                "The local cloud's Bedrock has no operation {} {}; it has Converse, ConverseStream and InvokeModel",
                 request.method, request.path
             );
             Fault::new(404, "UnknownOperationException", message)
@@ -59,6 +65,7 @@ impl Operation {
         let operation = match name {
             "converse" => Self::Converse,
             "converse-stream" => Self::ConverseStream,
+            "invoke" => Self::InvokeModel,
             _ => return Err(unknown()),
         };
         let model = percent_decoded(model).ok_or_else(unknown)?;
@@ -68,7 +75,7 @@ impl Operation {
     /// The permission that the operation needs.
     fn action(self) -> &'static str {
         match self {
-            Self::Converse => "bedrock:InvokeModel",
+            Self::Converse | Self::InvokeModel => "bedrock:InvokeModel",
             Self::ConverseStream => "bedrock:InvokeModelWithResponseStream",
         }
     }

@@ -206,3 +206,37 @@ async fn a_conversation_that_bedrock_would_refuse_is_refused() {
     let other = bedrock.ask("us-east-1", OPUS, "invoke", &json!({})).await;
     assert_eq!(refusal(other).await.split(':').next(), Some("404 UnknownOperationException"));
 }
+
+#[tokio::test]
+async fn texts_that_share_words_have_vectors_that_are_alike() {
+    let bedrock = Bedrock::new();
+    let texts = json!({"texts": ["Dogs guard the house", "Cats sleep on roofs", "Who guards? Dogs!"], "input_type": "search_document"});
+    let answer = bedrock.ask("us-east-1", "cohere.embed-english-v3", "invoke", &texts).await;
+    let answer: Value = serde_json::from_slice(&body(answer).await).unwrap();
+    let vectors: Vec<Vec<f64>> = serde_json::from_value(answer["embeddings"].clone()).unwrap();
+    assert!(vectors.iter().all(|vector| vector.len() == 1_024));
+    let likeness = |a: usize, b: usize| vectors[a].iter().zip(&vectors[b]).map(|(a, b)| a * b).sum::<f64>();
+    assert!(likeness(0, 2) > likeness(1, 2) + 0.2, "{} {}", likeness(0, 2), likeness(1, 2));
+
+    let by_type =
+        json!({"texts": ["x"], "input_type": "search_query", "embedding_types": ["float"], "output_dimension": 1024});
+    let answer = bedrock.ask("us-east-1", "us.cohere.embed-v4:0", "invoke", &by_type).await;
+    let answer: Value = serde_json::from_slice(&body(answer).await).unwrap();
+    assert_eq!(answer["embeddings"]["float"][0].as_array().unwrap().len(), 1_024);
+    let denied = bedrock.ask("us-east-1", "amazon.titan-embed-text-v2:0", "invoke", &texts).await;
+    assert!(refusal(denied).await.contains("service control policy"));
+    let long = json!({"texts": ["x".repeat(2_049)], "input_type": "search_query"});
+    assert!(refusal(bedrock.ask("us-east-1", "cohere.embed-english-v3", "invoke", &long).await).await.contains("2048"));
+}
+
+#[tokio::test]
+async fn an_answer_from_documents_cites_the_passage_it_quotes() {
+    let bedrock = Bedrock::new();
+    let message = "<document-ab id=\"1\">\nDogs guard.\n</document-ab>\n<document-ab id=\"2\">\nCats.\n</document-ab>\n\nWhat do dogs do?";
+    let answer = bedrock.ask("us-east-1", OPUS, "converse", &json!({"messages": [user(message)]})).await;
+    let answer: Value = serde_json::from_slice(&body(answer).await).unwrap();
+    assert_eq!(
+        answer["output"]["message"]["content"][0]["text"],
+        "The documents say: “Dogs guard.” [1]. You asked: “What do dogs do?”."
+    );
+}

@@ -4,15 +4,18 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 use tokio::time::timeout;
+use url::Url;
 
+use super::asked::Asked;
 use super::usage::{Timing, Usage, seconds};
 use super::{Completion, Request, Status, Step};
 use crate::api_error::ApiError;
 use crate::app::AppState;
 use crate::bedrock::{Ending, Failure, FailureKind, Piece, Reply};
+use crate::library::{Citer, Passage};
 use crate::metrics;
 use crate::prompt::Prompt;
-use crate::sessions::{Refusal, Said, SessionKey, Tokens, Turn, estimate};
+use crate::sessions::{Refusal, Said, SessionKey, Tokens, estimate};
 use crate::settings::OnDisconnect;
 
 /// A client that takes nothing for so long has left without saying so.
@@ -21,20 +24,24 @@ const STALLED: Duration = Duration::from_mins(2);
 const LONGEST_DRAIN: Duration = Duration::from_secs(30);
 
 pub(super) struct Writer {
-    state: AppState,
+    pub(super) state: AppState,
     id: String,
     client: mpsc::Sender<Result<Step, ApiError>>,
     began: Instant,
     memory: Duration,
+    pub(super) ingestion: Duration,
+    pub(super) retrieval: Duration,
     first_token: Option<Duration>,
-    question: Option<(Turn, String)>,
+    asked: Option<Asked>,
+    /// Knows the passages of the documents, and what the answer cites.
+    pub(super) citer: Citer,
     prompt_estimate: u32,
     text: String,
     reply: Option<Reply>,
 }
 
 /// Why an answer ended before its end.
-enum Stop {
+pub(super) enum Stop {
     Failed(ApiError),
     ClientLeft,
     ServerStops,
@@ -60,8 +67,11 @@ impl Writer {
             client,
             began,
             memory: Duration::ZERO,
+            ingestion: Duration::ZERO,
+            retrieval: Duration::ZERO,
             first_token: None,
-            question: None,
+            asked: None,
+            citer: Citer::new(Vec::new()),
             prompt_estimate: 0,
             text: String::new(),
             reply: None,
@@ -93,35 +103,50 @@ impl Writer {
 
     async fn answer(&mut self, request: Request) -> Result<Ending, Stop> {
         let prompt = match request {
-            Request::InSession { key, question } => self.enter(key, question).await?,
+            Request::InSession { key, question, documents } => {
+                let mut asked = self.enter(key, question, documents).await?;
+                let consulted = self.consult(&mut asked).await;
+                let prompt = asked.prompt(self.state.model.context_tokens());
+                self.asked = Some(asked);
+                consulted.map(|()| prompt)?
+            }
             Request::Alone(prompt) => prompt,
         };
         self.reply = Some(self.ask(prompt).await?);
-        self.send(Step::Status(Status { status: "generating", message: "the model is answering" })).await?;
+        self.send(Step::Status(Status { status: "generating", message: "the model is answering".to_owned() })).await?;
         loop {
             let Some(reply) = &mut self.reply else { return Err(Stop::Failed(ApiError::internal())) };
             match reply.next().await {
                 Ok(Piece::Text(text)) => {
                     self.first_token.get_or_insert_with(|| self.began.elapsed());
-                    self.text.push_str(&text);
-                    self.send(Step::Delta(text)).await?;
+                    let shown = self.citer.push(&text);
+                    self.show(shown).await?;
                 }
-                Ok(Piece::End(ending)) => return Ok(ending),
+                Ok(Piece::End(ending)) => {
+                    let rest = self.citer.finish();
+                    self.show(rest).await?;
+                    return Ok(ending);
+                }
                 Err(failure) => return Err(self.refused(failure).into()),
             }
         }
     }
 
-    async fn enter(&mut self, key: SessionKey, question: String) -> Result<Prompt, ApiError> {
-        let mut turn = self.state.sessions.enter(key).await.map_err(|refusal| match refusal {
+    async fn show(&mut self, text: String) -> Result<(), Stop> {
+        if text.is_empty() {
+            return Ok(());
+        }
+        self.text.push_str(&text);
+        self.send(Step::Delta(text)).await
+    }
+
+    async fn enter(&mut self, key: SessionKey, question: String, documents: Vec<Url>) -> Result<Asked, ApiError> {
+        let turn = self.state.sessions.enter(key).await.map_err(|refusal| match refusal {
             Refusal::Busy => ApiError::session_busy(),
             Refusal::Store(error) => ApiError::session_store(&error),
         })?;
         self.memory = self.began.elapsed();
-        turn.history.fit(&question, self.state.model.context_tokens());
-        let prompt = Prompt::next(&turn.history, &question);
-        self.question = Some((turn, question));
-        Ok(prompt)
+        Asked::new(turn, question, documents)
     }
 
     /// The estimate of the prompt's size can be wrong: when Bedrock says so, half of the history is left out, once.
@@ -130,10 +155,8 @@ impl Writer {
             Ok(reply) => return Ok(self.accepted(&prompt, reply)),
             Err(failure) => failure,
         };
-        let shorter = match &mut self.question {
-            Some((turn, question)) if failure.kind == FailureKind::ContextTooLong => {
-                turn.history.halve().then(|| Prompt::next(&turn.history, question))
-            }
+        let shorter = match &mut self.asked {
+            Some(asked) if failure.kind == FailureKind::ContextTooLong => asked.shorter(),
             _ => None,
         };
         let Some(shorter) = shorter else { return Err(self.refused(failure)) };
@@ -159,13 +182,19 @@ impl Writer {
         }
         let total = self.began.elapsed();
         let timing = Timing {
-            ingestion: 0.0,
-            retrieval: 0.0,
-            generation: seconds(total.saturating_sub(self.memory)),
+            ingestion: seconds(self.ingestion),
+            retrieval: seconds(self.retrieval),
+            generation: seconds(total.saturating_sub(self.memory + self.ingestion + self.retrieval)),
             memory: seconds(self.memory),
             total: seconds(total),
         };
-        let completion = Completion { finish: ending.finish, usage, timing };
+        let completion = Completion {
+            finish: ending.finish,
+            usage,
+            timing,
+            citations: self.citer.citations(),
+            sources: self.citer.passages().iter().map(Passage::source).collect(),
+        };
         // A client that left at the last moment has its complete answer in the session.
         let _ = self.send(Step::Complete(completion)).await;
         ("complete", usage)
@@ -204,15 +233,16 @@ impl Writer {
 
     /// Bedrock refuses an empty turn, so an empty answer must not become one.
     async fn keep(&mut self, truncated: bool, usage: Option<Tokens>) -> Result<(), ApiError> {
-        let Some((turn, question)) = self.question.take() else { return Ok(()) };
+        let Some(Asked { turn, question, documents, .. }) = self.asked.take() else { return Ok(()) };
         if self.text.trim().is_empty() {
             return Ok(());
         }
-        let said = Said { question, answer: self.text.clone(), truncated, usage };
+        let documents = documents.into_iter().map(String::from).collect();
+        let said = Said { question, answer: self.text.clone(), truncated, usage, documents };
         turn.commit(said).await.map_err(|error| ApiError::session_store(&error))
     }
 
-    async fn send(&self, step: Step) -> Result<(), Stop> {
+    pub(super) async fn send(&self, step: Step) -> Result<(), Stop> {
         match timeout(STALLED, self.client.send(Ok(step))).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) | Err(_) => Err(Stop::ClientLeft),
@@ -222,7 +252,7 @@ impl Writer {
     async fn tell(&mut self, error: ApiError) {
         self.reply = None;
         // The session is free before the client can send its next message.
-        self.question = None;
+        self.asked = None;
         // A client that has left meanwhile needs no word.
         let _ = timeout(STALLED, self.client.send(Err(error))).await;
     }

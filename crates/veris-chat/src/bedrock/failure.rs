@@ -5,7 +5,6 @@ use std::fmt::{self, Write as _};
 
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_bedrockruntime::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_bedrockruntime::operation::converse_stream::ConverseStreamError;
 use aws_sdk_bedrockruntime::types::error::ConverseStreamOutputError;
 
 use crate::model_rule;
@@ -48,13 +47,14 @@ pub(crate) enum FailureKind {
 }
 
 impl Failure {
-    pub(super) fn new(kind: FailureKind, settings: &ModelSettings, detail: impl Into<String>) -> Self {
+    pub(crate) fn new(kind: FailureKind, settings: &ModelSettings, detail: impl Into<String>) -> Self {
         Self { kind, message: kind.message(settings), detail: detail.into() }
     }
 
     /// Of a call that Bedrock did not accept.
-    pub(super) fn of_call<R>(error: &SdkError<ConverseStreamError, R>, settings: &ModelSettings) -> Self
+    pub(crate) fn of_call<E, R>(error: &SdkError<E, R>, settings: &ModelSettings) -> Self
     where
+        E: ProvideErrorMetadata + Error + 'static,
         R: fmt::Debug + 'static,
     {
         Self::new(kind(error, error.code()), settings, detail(error))

@@ -19,11 +19,12 @@ pub(crate) async fn chat(
 ) -> Result<Json<Value>, ApiError> {
     let request = ChatRequest::parse(body)?;
     let key = SessionKey::new(&owner.0, &request.session_id);
-    let answer = Answer::begin(&state, Request::InSession { key, question: request.message })?;
+    let answer =
+        Answer::begin(&state, Request::InSession { key, question: request.message, documents: request.documents })?;
     let (head, text, completion) = answer.whole().await?;
     let mut document = document(&head, &text, &completion);
-    document["citations"] = json!([]);
-    document["sources"] = json!([]);
+    document["citations"] = json!(completion.citations);
+    document["sources"] = json!(completion.sources);
     document["timing"] = json!(completion.timing);
     document["usage"] = json!(completion.usage);
     Ok(Json(document))

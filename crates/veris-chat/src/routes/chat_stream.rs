@@ -20,22 +20,15 @@ pub(crate) async fn chat_stream(
     body: Result<Json<RawChatRequest>, JsonRejection>,
 ) -> Result<Response, ApiError> {
     let request = ChatRequest::parse(body)?;
-    let opening = if request.wants_documents { vec![no_documents()] } else { Vec::new() };
     let key = SessionKey::new(&owner.0, &request.session_id);
-    let answer = Answer::begin(&state, Request::InSession { key, question: request.message })?;
-    sse::respond(answer, opening, words).await
-}
-
-fn no_documents() -> Value {
-    status(
-        "documents_unsupported",
-        "this version does not read documents: the answer comes from the conversation alone",
-    )
+    let answer =
+        Answer::begin(&state, Request::InSession { key, question: request.message, documents: request.documents })?;
+    sse::respond(answer, words).await
 }
 
 fn words(head: &Head, step: &Step) -> Vec<Value> {
     vec![match step {
-        Step::Status(step) => status(step.status, step.message),
+        Step::Status(step) => status(step.status, &step.message),
         Step::Delta(text) => chunk(head, &json!([{"index": 0, "delta": {"content": text}, "finish_reason": null}])),
         Step::Complete(completion) => last_chunk(head, completion),
     }]
@@ -47,8 +40,8 @@ fn status(status: &str, message: &str) -> Value {
 
 fn last_chunk(head: &Head, completion: &Completion) -> Value {
     let mut last = chunk(head, &json!([{"index": 0, "delta": {}, "finish_reason": completion.finish}]));
-    last["citations"] = json!([]);
-    last["sources"] = json!([]);
+    last["citations"] = json!(completion.citations);
+    last["sources"] = json!(completion.sources);
     last["timing"] = json!(completion.timing);
     last["usage"] = json!(completion.usage);
     last

@@ -23,7 +23,7 @@ pub(crate) async fn completions(
     let answer = Answer::begin(&state, Request::Alone(request.prompt))?;
     if request.stream {
         let words = if request.include_usage { words_with_usage } else { words };
-        return sse::respond(answer, Vec::new(), words).await;
+        return sse::respond(answer, words).await;
     }
     let (head, text, completion) = answer.whole().await?;
     let mut document = document(&head, &text, &completion);

@@ -151,6 +151,10 @@ impl DynamoDb {
             ("truncated".to_owned(), AttributeValue::Bool(exchange.truncated)),
             ("expires".to_owned(), expires()),
         ]);
+        if !exchange.documents.is_empty() {
+            let documents = exchange.documents.into_iter().map(AttributeValue::S).collect();
+            item.insert("documents".to_owned(), AttributeValue::L(documents));
+        }
         if let Some(usage) = exchange.usage {
             item.insert("prompt_tokens".to_owned(), count(usage.prompt));
             item.insert("answer_tokens".to_owned(), count(usage.answer));
@@ -213,7 +217,13 @@ fn exchange(item: &Item) -> Result<Exchange, StoreError> {
         answer: text("answer")?,
         truncated: item.get("truncated").and_then(|value| value.as_bool().ok()).copied().unwrap_or(false),
         usage,
+        documents: documents(item),
     })
+}
+
+fn documents(item: &Item) -> Vec<String> {
+    let list = item.get("documents").and_then(|value| value.as_l().ok());
+    list.into_iter().flatten().filter_map(|url| url.as_s().ok()).cloned().collect()
 }
 
 fn number(item: &Item, name: &'static str) -> Result<u32, StoreError> {

@@ -17,6 +17,8 @@ pub(crate) struct Exchange {
     /// The client left before the end of the answer.
     pub(crate) truncated: bool,
     pub(crate) usage: Option<Tokens>,
+    /// Every document of the session from this exchange on, as URLs.
+    pub(crate) documents: Vec<String>,
 }
 
 /// Tokens as Bedrock counted them.
@@ -32,6 +34,7 @@ pub(crate) struct Tokens {
 pub(crate) struct History {
     exchanges: VecDeque<Exchange>,
     newest: u32,
+    documents: Vec<String>,
 }
 
 /// At least as many tokens as Bedrock will count: three bytes a token, where English has four and other scripts about three,
@@ -57,7 +60,13 @@ impl From<Vec<Exchange>> for History {
 impl History {
     /// What is left of a session whose newest exchange has this number.
     pub(super) fn after(newest: u32, exchanges: Vec<Exchange>) -> Self {
-        Self { exchanges: exchanges.into(), newest }
+        let documents = exchanges.last().map(|exchange| exchange.documents.clone()).unwrap_or_default();
+        Self { exchanges: exchanges.into(), newest, documents }
+    }
+
+    /// The documents of the session, as URLs; also when no exchange fits into the prompt any more.
+    pub(crate) fn documents(&self) -> &[String] {
+        &self.documents
     }
 
     pub(crate) fn exchanges(&self) -> impl Iterator<Item = &Exchange> {
@@ -114,7 +123,15 @@ mod tests {
 
     fn exchange(number: u32, bytes: usize, usage: Option<Tokens>) -> Exchange {
         let text = "x".repeat(bytes);
-        Exchange { number, oldest_shown: 1, question: text.clone(), answer: text, truncated: false, usage }
+        Exchange {
+            number,
+            oldest_shown: 1,
+            question: text.clone(),
+            answer: text,
+            truncated: false,
+            usage,
+            documents: Vec::new(),
+        }
     }
 
     fn numbers(history: &History) -> Vec<u32> {

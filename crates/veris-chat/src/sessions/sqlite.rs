@@ -16,7 +16,7 @@ use super::store::{Cause, KEPT, StoreError};
 use super::{Exchange, History, SessionKey, Tokens};
 
 /// Version of the tables, kept in the file's `user_version`.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const TABLES: &str = "
     CREATE TABLE session (
         id TEXT PRIMARY KEY,
@@ -32,9 +32,15 @@ const TABLES: &str = "
         truncated INTEGER NOT NULL,
         prompt_tokens INTEGER,
         answer_tokens INTEGER,
+        documents TEXT NOT NULL DEFAULT '[]',
         PRIMARY KEY (session, number)
     ) STRICT, WITHOUT ROWID;
-    PRAGMA user_version = 1;
+    PRAGMA user_version = 2;
+";
+/// For files of the first version, which knew no documents.
+const SECOND_VERSION: &str = "
+    ALTER TABLE exchange ADD COLUMN documents TEXT NOT NULL DEFAULT '[]';
+    PRAGMA user_version = 2;
 ";
 /// In memory, the sessions that were not used for longest are forgotten beyond this many.
 const MAX_SESSIONS_IN_MEMORY: u32 = 2_000;
@@ -81,7 +87,8 @@ impl Sqlite {
         let key = key.clone();
         self.run(move |connection| {
             let mut rows = connection.prepare_cached(
-                "SELECT number, oldest_shown, question, answer, truncated, prompt_tokens, answer_tokens FROM exchange
+                "SELECT number, oldest_shown, question, answer, truncated, prompt_tokens, answer_tokens, documents
+                 FROM exchange
                  WHERE session = ?1 AND number >= (
                      SELECT oldest_shown FROM exchange WHERE session = ?1 ORDER BY number DESC LIMIT 1)
                  ORDER BY number",
@@ -147,8 +154,10 @@ fn tables(connection: &mut Connection) -> rusqlite::Result<u32> {
     connection.pragma_update(None, "foreign_keys", true)?;
     let transaction = connection.transaction()?;
     let version = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    if version == 0 {
-        transaction.execute_batch(TABLES)?;
+    match version {
+        0 => transaction.execute_batch(TABLES)?,
+        1 => transaction.execute_batch(SECOND_VERSION)?,
+        _ => {}
     }
     transaction.commit()?;
     Ok(version)
@@ -166,6 +175,7 @@ fn exchange(row: &Row<'_>) -> rusqlite::Result<Exchange> {
         answer: row.get(3)?,
         truncated: row.get(4)?,
         usage,
+        documents: serde_json::from_str(row.get_ref(7)?.as_str()?).unwrap_or_default(),
     })
 }
 
@@ -175,7 +185,7 @@ fn insert(connection: &Connection, key: &SessionKey, exchange: &Exchange) -> rus
             "INSERT INTO session (id, last_used) VALUES (?1, ?2) ON CONFLICT (id) DO UPDATE SET last_used = excluded.last_used",
         )?
         .execute(params![key.as_str(), seconds_since_1970()])?;
-    connection.prepare_cached("INSERT INTO exchange VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?.execute(params![
+    connection.prepare_cached("INSERT INTO exchange VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")?.execute(params![
         key.as_str(),
         exchange.number,
         exchange.oldest_shown,
@@ -184,6 +194,7 @@ fn insert(connection: &Connection, key: &SessionKey, exchange: &Exchange) -> rus
         exchange.truncated,
         exchange.usage.map(|usage| usage.prompt),
         exchange.usage.map(|usage| usage.answer),
+        serde_json::Value::from(exchange.documents.clone()).to_string(),
     ])?;
     Ok(())
 }

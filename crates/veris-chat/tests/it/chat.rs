@@ -103,14 +103,6 @@ async fn an_answer_that_reached_the_bound_says_so() {
 }
 
 #[tokio::test]
-async fn documents_are_refused_in_band_before_the_answer() {
-    let bedrock = FakeBedrock::start([says(&["ok"])]).await;
-    let body = json!({"session_id": "a", "message": "Hi", "document_urls": ["https://example.org/a.pdf"]});
-    let events = text(post(&state(&bedrock), "/chat/stream/", &body).await).await;
-    insta::assert_snapshot!(events.lines().next().unwrap(), @r#"data: {"object":"chat.status","status":"documents_unsupported","message":"this version does not read documents: the answer comes from the conversation alone"}"#);
-}
-
-#[tokio::test]
 async fn the_whole_answer_comes_as_one_document_on_request() {
     let bedrock = FakeBedrock::start([says(&["Hello", " there"])]).await;
     let response = post(&state(&bedrock), "/chat/", &json!({"session_id": "a", "message": "Hi"})).await;

@@ -103,3 +103,16 @@ fn the_baked_configuration_is_accepted_by_the_server() {
         .unwrap();
     assert_eq!((output.status.success(), String::from_utf8(output.stderr).unwrap().as_str()), (true, ""));
 }
+
+/// What `systemd-analyze security` calls exposed counts against the server; the limit is 2.0 of 10.
+#[test]
+#[expect(clippy::print_stderr, reason = "a skip needs its reason")]
+fn the_unit_gives_the_server_no_more_than_it_needs() {
+    let unit = project().join("units/veris-chat.service");
+    let analyzed =
+        Command::new("systemd-analyze").args(["security", "--offline=true", "--threshold=20"]).arg(unit).output();
+    match analyzed {
+        Ok(output) => assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout)),
+        Err(error) => eprintln!("skipped: systemd-analyze cannot be run: {error}"),
+    }
+}

@@ -62,6 +62,7 @@ pub(crate) struct Call {
 pub(crate) struct FakeBedrock {
     pub(crate) address: SocketAddr,
     calls: Arc<Mutex<Vec<Call>>>,
+    embedded: Arc<Mutex<Vec<Call>>>,
     cut: Arc<Notify>,
     departures: mpsc::UnboundedReceiver<()>,
 }
@@ -70,6 +71,7 @@ pub(crate) struct FakeBedrock {
 struct Stage {
     scripts: Arc<Mutex<VecDeque<Script>>>,
     calls: Arc<Mutex<Vec<Call>>>,
+    embedded: Arc<Mutex<Vec<Call>>>,
     cut: Arc<Notify>,
     departed: mpsc::UnboundedSender<()>,
 }
@@ -79,17 +81,29 @@ impl FakeBedrock {
     pub(crate) async fn start(scripts: impl IntoIterator<Item = Script>) -> Self {
         let (departed, departures) = mpsc::unbounded_channel();
         let calls = Arc::default();
+        let embedded = Arc::default();
         let cut = Arc::<Notify>::default();
         let scripts = Arc::new(Mutex::new(scripts.into_iter().collect()));
-        let stage = Stage { scripts, calls: Arc::clone(&calls), cut: Arc::clone(&cut), departed };
+        let stage = Stage {
+            scripts,
+            calls: Arc::clone(&calls),
+            embedded: Arc::clone(&embedded),
+            cut: Arc::clone(&cut),
+            departed,
+        };
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(axum::serve(listener, Router::new().fallback(converse_stream).with_state(stage)).into_future());
-        Self { address, calls, cut, departures }
+        Self { address, calls, embedded, cut, departures }
     }
 
     pub(crate) fn calls(&self) -> Vec<Call> {
         self.calls.lock().unwrap().clone()
+    }
+
+    /// Calls of the embedding model, which has no script.
+    pub(crate) fn embedded(&self) -> Vec<Call> {
+        self.embedded.lock().unwrap().clone()
     }
 
     /// Lets an answer go on that has come to [`Act::Cut`] or [`Act::Pause`].
@@ -122,8 +136,14 @@ pub(crate) fn says(words: &[&'static str]) -> Script {
 async fn converse_stream(State(stage): State<Stage>, request: Request) -> Response {
     let (head, body) = request.into_parts();
     let body = body.collect().await.unwrap().to_bytes();
-    let body = serde_json::from_slice(&body).unwrap();
-    stage.calls.lock().unwrap().push(Call { path: head.uri.path().to_owned(), headers: head.headers, body });
+    let body: Value = serde_json::from_slice(&body).unwrap();
+    let call = Call { path: head.uri.path().to_owned(), headers: head.headers, body };
+    if call.path.ends_with("/invoke") {
+        let answer = embeddings(&call);
+        stage.embedded.lock().unwrap().push(call);
+        return answer;
+    }
+    stage.calls.lock().unwrap().push(call);
     let script = stage.scripts.lock().unwrap().pop_front().expect("one script for each call");
     match script {
         Script::Refuse { status, code, message } => (
@@ -141,6 +161,26 @@ async fn converse_stream(State(stage): State<Stage>, request: Request) -> Respon
             ([("content-type", "application/vnd.amazon.eventstream")], Body::from_stream(frames)).into_response()
         }
     }
+}
+
+/// Texts that share words have vectors that are alike.
+fn embeddings(call: &Call) -> Response {
+    if call.path.contains("denied") {
+        let message = json!({"message": "User: x is not authorized with an explicit deny in a service control policy"});
+        return (StatusCode::FORBIDDEN, [("x-amzn-errortype", "AccessDeniedException")], message.to_string())
+            .into_response();
+    }
+    let vector = |text: &Value| {
+        let mut vector = vec![0.0_f32; 1024];
+        for word in text.as_str().unwrap().to_lowercase().split(|c: char| !c.is_alphanumeric()) {
+            let place = word.bytes().fold(7_usize, |hash, byte| (hash * 31 + usize::from(byte)) % 1024);
+            vector[place] += 1.0;
+        }
+        json!(vector)
+    };
+    let texts = call.body["texts"].as_array().unwrap();
+    let vectors: Vec<Value> = texts.iter().map(vector).collect();
+    ([("content-type", "application/json")], json!({"embeddings": vectors}).to_string()).into_response()
 }
 
 struct Performance {

@@ -21,7 +21,7 @@ async fn ready_asks_bedrock_once_and_then_remembers() {
         let (status, body) = get(&state, "/ready").await;
         assert_eq!(status, 200);
         insta::allow_duplicates! {
-            insta::assert_snapshot!(body, @r#"{"status":"ready","checks":{"bedrock":"ok","sessions":"ok"}}"#);
+            insta::assert_snapshot!(body, @r#"{"status":"ready","checks":{"bedrock":"ok","documents":"ok","sessions":"ok"}}"#);
         }
     }
     assert_eq!(bedrock.calls().len(), 1);
@@ -36,7 +36,7 @@ async fn a_denial_that_a_chat_met_makes_the_server_not_ready_until_a_chat_succee
     assert_eq!(ask().await, 502);
     let (status, body) = get(&state, "/ready").await;
     assert_eq!(status, 503);
-    insta::assert_snapshot!(body, @r#"{"status":"not ready","checks":{"bedrock":"the organisation's policy denies model `us.anthropic.claude-opus-4-5-20251101-v1:0` in a region its profile calls: ask its administrator to allow us-east-1, us-east-2 and us-west-2","sessions":"ok"}}"#);
+    insta::assert_snapshot!(body, @r#"{"status":"not ready","checks":{"bedrock":"the organisation's policy denies model `us.anthropic.claude-opus-4-5-20251101-v1:0` in a region its profile calls: ask its administrator to allow us-east-1, us-east-2 and us-west-2","documents":"ok","sessions":"ok"}}"#);
     assert_eq!(ask().await, 200);
     assert_eq!(get(&state, "/ready").await.0, 200);
 }

@@ -31,7 +31,7 @@ pub(crate) fn state_with(bedrock: &FakeBedrock, config: &str) -> AppState {
 }
 
 /// Retries are the SDK's business; without them a test does not wait.
-fn client(address: SocketAddr) -> Client {
+pub(crate) fn client(address: SocketAddr) -> Client {
     let config = Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("us-east-1"))

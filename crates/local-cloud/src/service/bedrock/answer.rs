@@ -52,8 +52,12 @@ impl Answer {
 fn compose(conversation: &Converse) -> String {
     let turn = conversation.said_by_user().count();
     let mut said = conversation.said_by_user().rev();
-    let last = said.next().unwrap_or_default();
-    let before = match said.next() {
+    let (passage, last) = passage(said.next().unwrap_or_default());
+    if let Some(passage) = passage {
+        // What is asked of a model that reads documents: to say which passage it has this from.
+        return format!("The documents say: “{}” [1]. You asked: “{}”.", quote(passage), quote(last));
+    }
+    let before = match said.next().map(|before| self::passage(before).1) {
         Some(before) => format!("Before that you said: “{}”, so this goes on from there.", quote(before)),
         None => "It is the first thing you said to me.".to_owned(),
     };
@@ -62,6 +66,20 @@ fn compose(conversation: &Converse) -> String {
          nothing here has left your machine.",
         quote(last)
     )
+}
+
+/// The text of the first passage that stands before a question, in elements whose names begin with `document`, and the question.
+fn passage(message: &str) -> (Option<&str>, &str) {
+    let found = || {
+        let (_, body) = message.strip_prefix("<document")?.split_once(">\n")?;
+        let (text, _) = body.split_once("\n</document")?;
+        let (_, question) = message.rsplit_once("</document")?.1.split_once('\n')?;
+        Some((text, question.trim_start()))
+    };
+    match found() {
+        Some((text, question)) => (Some(text), question),
+        None => (None, message),
+    }
 }
 
 /// The beginning of a message, on one line.

@@ -23,6 +23,11 @@ const MODELS: [&str; 9] = [
     "anthropic.claude-opus-5-5",
 ];
 
+/// Embedding models, which the policy exempts: they have no inference profile, and today's documents are embedded with the first.
+const EMBEDDING_MODELS: [&str; 2] = ["cohere.embed-english-v3", "cohere.embed-multilingual-v3"];
+/// The embedding model behind a `us.` profile.
+const EMBEDDING_PROFILE: &str = "cohere.embed-v4:0";
+
 /// How a model is named.
 #[derive(Debug, PartialEq, Eq)]
 enum ModelId<'a> {
@@ -48,7 +53,7 @@ impl<'a> ModelId<'a> {
     }
 }
 
-/// Lets an instance call the `us.` profiles from their region, and nobody anything else.
+/// Lets an instance call the `us.` profiles from their region, embed texts, and nobody anything else.
 pub(super) fn check(request: &Request, model: &str, operation: Operation) -> Result<(), Fault> {
     let id = ModelId::read(model);
     let region = &request.region;
@@ -67,6 +72,16 @@ pub(super) fn check(request: &Request, model: &str, operation: Operation) -> Res
     };
     if request.caller == Caller::Operator {
         return Err(denied(&format!("because no identity-based policy allows the {} action", operation.action())));
+    }
+    if operation == Operation::InvokeModel {
+        return match id {
+            ModelId::Direct(model) if EMBEDDING_MODELS.contains(&model) => Ok(()),
+            ModelId::Regional("us", EMBEDDING_PROFILE) if region == REGION => Ok(()),
+            ModelId::Direct(_) | ModelId::Global(_) => Err(denied("with an explicit deny in a service control policy")),
+            ModelId::Regional(..) => {
+                Err(Fault::client("ValidationException", "The provided model identifier is invalid."))
+            }
+        };
     }
     match id {
         ModelId::Direct(_) | ModelId::Global(_) => Err(denied("with an explicit deny in a service control policy")),

@@ -2,13 +2,13 @@
 
 /// Bytes that do not make a whole line yet.
 #[derive(Debug, Default)]
-pub(super) struct Events {
+pub struct Events {
     rest: Vec<u8>,
 }
 
 impl Events {
     /// The data of every event that is complete now. Comments and other fields are left out.
-    pub(super) fn feed(&mut self, bytes: &[u8]) -> Vec<String> {
+    pub fn feed(&mut self, bytes: &[u8]) -> Vec<String> {
         self.rest.extend_from_slice(bytes);
         let Some(end) = self.rest.iter().rposition(|byte| *byte == b'\n') else { return Vec::new() };
         let lines: Vec<u8> = self.rest.drain(..=end).collect();
