@@ -33,12 +33,29 @@ use crate::context::Context;
 use crate::error::{Failure, user};
 use crate::images::{self, BakedImage};
 use crate::interrupt::Shield;
+use crate::lock::Pin;
 
-/// Bakes `version`, or the recipe's own. If an image of exactly these inputs exists, nothing is created.
-pub async fn bake(context: &Context, version: Option<Version>) -> Result<Baked> {
+/// How to bake.
+#[derive(Debug, Default)]
+pub struct Options {
+    /// The version to bake, instead of the recipe's own.
+    pub version: Option<Version>,
+    /// Whether files may differ from the commit outside the local environment as well.
+    pub allow_dirty: bool,
+}
+
+/// What the recipe's parent image means now, whatever its lock pins.
+pub async fn newest_parent(context: &Context) -> Result<Pin> {
+    parent::newest(context).await
+}
+
+/// Bakes one version. If an image of exactly these inputs exists, nothing is created.
+pub async fn bake(context: &Context, options: Options) -> Result<Baked> {
     let started = Instant::now();
     check(context).await?;
-    let plan = plan::make(context, version.unwrap_or_else(|| context.recipe.version.clone())).await?;
+    let commit = source::commit(context, options.allow_dirty).await?;
+    let version = options.version.unwrap_or_else(|| context.recipe.version.clone());
+    let plan = plan::make(context, version, commit).await?;
     let images = images::find(&context.clients, &context.recipe).await?;
     if let Some(image) = images.iter().find(|image| image.digest == plan.digest.as_str() && image.state == "available")
     {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::commands::{bake, check, demo, images, launch, local, rollback, status, terminate};
+use crate::commands::{bake, check, demo, images, launch, local, rollback, status, terminate, update};
 use crate::env_vars;
 use crate::environment::EnvironmentName;
 use crate::printer::Output;
@@ -49,6 +49,7 @@ pub enum Command {
     Images(images::Images),
     Status(status::Status),
     Terminate(terminate::Terminate),
+    Update(update::Update),
     Local(local::Local),
     Demo(demo::Demo),
 }

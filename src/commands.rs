@@ -9,6 +9,7 @@ pub mod local;
 pub mod rollback;
 pub mod status;
 pub mod terminate;
+pub mod update;
 
 use anyhow::Result;
 
@@ -38,6 +39,7 @@ async fn dispatch(cli: Cli, printer: &Printer, interrupt: &Interrupt) -> Result<
         Command::Images(args) => images::run(args, &context().await?).await,
         Command::Status(args) => status::run(args, &context().await?).await,
         Command::Terminate(args) => terminate::run(args, &context().await?).await,
+        Command::Update(args) => update::run(args, &context().await?).await,
         Command::Local(args) => local::run(args, &global, printer, interrupt).await,
         Command::Demo(args) => demo::run(args, &global, printer, interrupt).await,
     }

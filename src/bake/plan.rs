@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use semver::Version;
 
-use super::{parent, source};
+use super::parent;
 use crate::component::Component;
 use crate::context::Context;
 use crate::digest::{FileInput, Inputs, Sha256Digest, VolumeInput};
 use crate::error::{Failure, internal};
 use crate::guest_binary;
+use crate::lock::Pin;
 use crate::recipe::{self, Recipe, ServiceName};
 use crate::template::{self, Variables};
 
@@ -21,8 +22,8 @@ pub(super) struct Plan {
     pub version: Version,
     pub digest: Sha256Digest,
     pub commit: String,
-    /// Id of the image to start from.
-    pub parent_image: String,
+    /// The image to start from.
+    pub parent: Pin,
     /// In the order in which they run.
     pub components: Vec<Component>,
     pub artifacts: Vec<Artifact>,
@@ -39,18 +40,18 @@ pub(super) struct Artifact {
 }
 
 /// Compiles, renders and digests.
-pub(super) async fn make(context: &Context, version: Version) -> Result<Plan> {
+pub(super) async fn make(context: &Context, version: Version, commit: String) -> Result<Plan> {
     let recipe = &context.recipe;
+    // Before minutes of compiling: it may have to be pinned first.
+    let parent = parent::of_bake(context).await?;
     let binary = compile(context).await?;
-    let parent_image = parent::resolve(context).await?;
     let artifacts = Artifacts::read(&context.project, recipe, binary)?;
-    let variables = artifacts.variables(recipe, &context.environment.bucket);
+    let variables = artifacts.variables(recipe, &context.environment.bucket, &parent);
     let load = |path: &PathBuf| Component::load(&context.project, path, &recipe.service, &variables);
     let components = recipe.components.iter().map(load).collect::<Result<Vec<_>, _>>()?;
-    let digest = inputs(recipe, &version, &parent_image, (&artifacts, &components)).digest();
-    let commit = source::commit(&context.project).await;
+    let digest = inputs(recipe, &version, &parent.image, (&artifacts, &components)).digest();
     let service = recipe.service.clone();
-    Ok(Plan { service, version, digest, commit, parent_image, components, artifacts: artifacts.into_list() })
+    Ok(Plan { service, version, digest, commit, parent, components, artifacts: artifacts.into_list() })
 }
 
 async fn compile(context: &Context) -> Result<PathBuf> {
@@ -84,7 +85,7 @@ impl Artifacts {
         Ok(Self { binary: Artifact::read(service, binary)?, units, files })
     }
 
-    fn variables(&self, recipe: &Recipe, bucket: &str) -> Variables {
+    fn variables(&self, recipe: &Recipe, bucket: &str, parent: &Pin) -> Variables {
         let uri = |artifact: &Artifact| format!("s3://{bucket}/{}", artifact.key);
         let unit = |(name, artifact): &(String, Artifact)| template::Unit {
             name: name.clone(),
@@ -108,6 +109,7 @@ impl Artifacts {
             files: self.files.iter().map(file).collect(),
             env_file: recipe.env_file.clone(),
             port: recipe.port,
+            release: parent.release.clone(),
         }
     }
 

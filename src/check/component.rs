@@ -117,6 +117,7 @@ fn stand_ins(draft: &Draft) -> Variables {
         files: files.collect(),
         env_file: draft.env_file.as_ref().map_or("/etc/service/.env", |path| &path.value).to_owned(),
         port: draft.port.unwrap_or(8000),
+        release: Some("2023.12.20260930".to_owned()),
         service,
     }
 }

@@ -14,6 +14,7 @@ fn every_command_explains_itself() {
         "images",
         "status",
         "terminate",
+        "update",
         "local",
         "local up",
         "local down",

@@ -12,4 +12,6 @@ mod guests;
 mod help;
 mod local;
 mod recipe;
+mod release;
+mod stand_in;
 mod support;
