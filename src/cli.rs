@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::commands::{bake, check, demo, images, launch, local, rollback, status, terminate, update};
+use crate::commands::{bake, check, demo, diff, images, launch, local, rollback, show, status, terminate, update};
 use crate::env_vars;
 use crate::environment::EnvironmentName;
 use crate::printer::Output;
@@ -47,6 +47,8 @@ pub enum Command {
     Launch(launch::Launch),
     Rollback(rollback::Rollback),
     Images(images::Images),
+    Show(show::Show),
+    Diff(diff::Diff),
     Status(status::Status),
     Terminate(terminate::Terminate),
     Update(update::Update),

@@ -3,10 +3,12 @@
 pub mod bake;
 pub mod check;
 pub mod demo;
+pub mod diff;
 pub mod images;
 pub mod launch;
 pub mod local;
 pub mod rollback;
+pub mod show;
 pub mod status;
 pub mod terminate;
 pub mod update;
@@ -37,6 +39,8 @@ async fn dispatch(cli: Cli, printer: &Printer, interrupt: &Interrupt) -> Result<
         Command::Launch(args) => launch::run(args, &context().await?).await,
         Command::Rollback(args) => rollback::run(args, &context().await?).await,
         Command::Images(args) => images::run(args, &context().await?).await,
+        Command::Show(args) => show::run(args, &context().await?).await,
+        Command::Diff(args) => diff::run(args, &context().await?).await,
         Command::Status(args) => status::run(args, &context().await?).await,
         Command::Terminate(args) => terminate::run(args, &context().await?).await,
         Command::Update(args) => update::run(args, &context().await?).await,

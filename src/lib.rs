@@ -27,6 +27,7 @@ pub mod instances;
 pub mod interrupt;
 pub mod local;
 pub mod lock;
+pub mod manifest;
 pub mod printer;
 pub mod process;
 pub mod recipe;

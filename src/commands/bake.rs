@@ -22,11 +22,18 @@ pub struct Bake {
     /// The local environment always allows it.
     #[arg(long)]
     allow_dirty: bool,
+    /// Show what changed since the newest image, and bake nothing
+    #[arg(long)]
+    explain: bool,
 }
 
 pub async fn run(args: Bake, context: &Context) -> Result<ExitStatus> {
-    let baked =
-        Box::pin(bake::bake(context, bake::Options { version: args.version, allow_dirty: args.allow_dirty })).await?;
+    let options = bake::Options { version: args.version, allow_dirty: args.allow_dirty };
+    if args.explain {
+        context.printer.data(&Box::pin(bake::explain(context, options)).await?)?;
+        return Ok(ExitStatus::Success);
+    }
+    let baked = Box::pin(bake::bake(context, options)).await?;
     context.printer.data(&baked)?;
     Ok(ExitStatus::Success)
 }

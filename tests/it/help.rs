@@ -15,6 +15,8 @@ fn every_command_explains_itself() {
         "status",
         "terminate",
         "update",
+        "show",
+        "diff",
         "local",
         "local up",
         "local down",

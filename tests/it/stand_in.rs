@@ -38,7 +38,13 @@ impl Cloud {
         let layout = layout(directory.path());
         make_parent(&layout);
         fs_err::create_dir_all(&layout.directory).unwrap();
-        Store::open(layout.state()).unwrap().change(|state| Ok(add_images(state))).unwrap();
+        Store::open(layout.state())
+            .unwrap()
+            .change(|state| {
+                add_images(state);
+                Ok(())
+            })
+            .unwrap();
         let project = cargo_project();
         let daemon = serve(directory.path());
         let cloud = Self { project, directory, daemon };
