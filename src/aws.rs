@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::Result;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
+use local_cloud::layout::Layout;
 
 pub use self::describe::describe;
 use crate::env_vars;
@@ -29,10 +30,15 @@ impl Clients {
     /// Clients of the environment's cloud. For the local cloud it must run; for AWS no call is made yet.
     pub async fn connect(environment: &Environment) -> Result<Self> {
         let config = match environment.target {
-            Target::Local => local::config(environment).await?,
+            Target::Local => return Self::of_local_cloud(&crate::local::layout()?, environment).await,
             Target::Aws => real(environment).await?,
         };
         Ok(Self::new(&config, environment.target))
+    }
+
+    /// Clients of the local cloud in these directories, which must run.
+    pub async fn of_local_cloud(layout: &Layout, environment: &Environment) -> Result<Self> {
+        Ok(Self::new(&local::config(layout, environment).await?, Target::Local))
     }
 
     fn new(config: &SdkConfig, target: Target) -> Self {

@@ -5,10 +5,13 @@
 
 mod baked;
 mod configuration;
+mod contents;
 mod create;
+mod explain;
 mod follow;
 mod leftovers;
 mod names;
+mod outcome;
 mod parent;
 mod plan;
 mod remove;
@@ -24,6 +27,7 @@ use anyhow::Result;
 use semver::Version;
 
 pub use self::baked::{Baked, StageTime};
+pub use self::explain::Explained;
 use self::leftovers::Found;
 use self::names::Names;
 use self::plan::Plan;
@@ -33,12 +37,39 @@ use crate::context::Context;
 use crate::error::{Failure, user};
 use crate::images::{self, BakedImage};
 use crate::interrupt::Shield;
+use crate::lock::Pin;
 
-/// Bakes `version`, or the recipe's own. If an image of exactly these inputs exists, nothing is created.
-pub async fn bake(context: &Context, version: Option<Version>) -> Result<Baked> {
+/// How to bake.
+#[derive(Debug, Default)]
+pub struct Options {
+    /// The version to bake, instead of the recipe's own.
+    pub version: Option<Version>,
+    /// Whether files may differ from the commit outside the local environment as well.
+    pub allow_dirty: bool,
+}
+
+/// What the recipe's parent image means now, whatever its lock pins.
+pub async fn newest_parent(context: &Context) -> Result<Pin> {
+    parent::newest(context).await
+}
+
+/// What changed since the newest image was baked. Nothing is created.
+pub async fn explain(context: &Context, options: Options) -> Result<Explained> {
+    check(context).await?;
+    explain::changes(context, &plan(context, options).await?).await
+}
+
+async fn plan(context: &Context, options: Options) -> Result<Plan> {
+    let commit = source::commit(context, options.allow_dirty).await?;
+    let version = options.version.unwrap_or_else(|| context.recipe.version.clone());
+    plan::make(context, version, commit).await
+}
+
+/// Bakes one version. If an image of exactly these inputs exists, nothing is created.
+pub async fn bake(context: &Context, options: Options) -> Result<Baked> {
     let started = Instant::now();
     check(context).await?;
-    let plan = plan::make(context, version.unwrap_or_else(|| context.recipe.version.clone())).await?;
+    let plan = plan(context, options).await?;
     let images = images::find(&context.clients, &context.recipe).await?;
     if let Some(image) = images.iter().find(|image| image.digest == plan.digest.as_str() && image.state == "available")
     {
@@ -89,6 +120,7 @@ async fn build(context: &Context, plan: &Plan, shield: &Shield, undo: &mut Undo)
     };
     let (image_id, stages) = Box::pin(follow::until_available(context, &image_arn, shield)).await?;
     shield.run(verify::tags(context, plan, &image_id)).await?;
+    outcome::keep(context, plan, &image_id, &stages).await;
     Ok((image_id, stages))
 }
 

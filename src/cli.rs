@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::commands::{bake, check, demo, images, launch, local, rollback, status, terminate, verify};
+use crate::commands::{
+    bake, check, demo, diff, images, launch, local, rollback, show, status, terminate, update, verify,
+};
 use crate::env_vars;
 use crate::environment::EnvironmentName;
 use crate::printer::Output;
@@ -47,9 +49,12 @@ pub enum Command {
     Launch(launch::Launch),
     Rollback(rollback::Rollback),
     Images(images::Images),
+    Show(show::Show),
+    Diff(diff::Diff),
     Status(status::Status),
     Verify(verify::Verify),
     Terminate(terminate::Terminate),
+    Update(update::Update),
     Local(local::Local),
     Demo(demo::Demo),
 }

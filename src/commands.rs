@@ -3,12 +3,15 @@
 pub mod bake;
 pub mod check;
 pub mod demo;
+pub mod diff;
 pub mod images;
 pub mod launch;
 pub mod local;
 pub mod rollback;
+pub mod show;
 pub mod status;
 pub mod terminate;
+pub mod update;
 pub mod verify;
 
 use anyhow::Result;
@@ -37,9 +40,12 @@ async fn dispatch(cli: Cli, printer: &Printer, interrupt: &Interrupt) -> Result<
         Command::Launch(args) => launch::run(args, &context().await?).await,
         Command::Rollback(args) => rollback::run(args, &context().await?).await,
         Command::Images(args) => images::run(args, &context().await?).await,
+        Command::Show(args) => show::run(args, &context().await?).await,
+        Command::Diff(args) => diff::run(args, &context().await?).await,
         Command::Status(args) => status::run(args, &context().await?).await,
         Command::Verify(args) => verify::run(args, &context().await?).await,
         Command::Terminate(args) => terminate::run(args, &context().await?).await,
+        Command::Update(args) => update::run(args, &context().await?).await,
         Command::Local(args) => local::run(args, &global, printer, interrupt).await,
         Command::Demo(args) => demo::run(args, &global, printer, interrupt).await,
     }

@@ -66,6 +66,11 @@ pub struct Build {
 }
 
 impl Environment {
+    /// Whether this is the built-in environment, where things are tried out and nothing needs to be committed.
+    pub fn is_local(&self) -> bool {
+        self.name == EnvironmentName::local()
+    }
+
     /// The built-in environment, which no recipe can change.
     pub fn local() -> Self {
         let env = [("AWS_REGION", "us-east-1"), ("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", "http://169.254.170.2")];

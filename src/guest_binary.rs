@@ -1,5 +1,6 @@
 //! Compiles a package of the project for the guest: the same architecture, release mode, and exactly the dependencies of Cargo.lock.
 
+mod crates;
 mod glibc;
 
 use std::ffi::OsString;
@@ -10,6 +11,7 @@ use serde::Deserialize;
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
 use tokio::process::Command;
 
+pub use self::crates::{Crate, Origin, crates};
 pub use self::glibc::check as check_glibc;
 use crate::error::{Failure, internal, user};
 
@@ -21,11 +23,10 @@ pub const TARGET: &str = "x86_64-unknown-linux-gnu";
 /// The binary does not hold this machine's paths, so that the same sources give the same binary elsewhere. Cargo is killed if the future
 /// is dropped.
 pub async fn compile(project: &Path, package: &str, progress: &mut impl FnMut(&str)) -> Result<PathBuf, Failure> {
-    let mut cargo = Command::new(cargo());
+    let mut cargo = command(project);
     cargo
         .args(["build", "--locked", "--release", "--message-format=json-render-diagnostics", "--color=never"])
         .args(["--target", TARGET, "--package", package, "--bin", package])
-        .current_dir(project)
         .env("CARGO_ENCODED_RUSTFLAGS", encoded_flags(project))
         .env("CARGO_TERM_PROGRESS_WHEN", "never")
         .env_remove("RUSTFLAGS")
@@ -33,9 +34,6 @@ pub async fn compile(project: &Path, package: &str, progress: &mut impl FnMut(&s
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .kill_on_drop(true);
-    for name in set_by_an_outer_cargo() {
-        cargo.env_remove(name);
-    }
     let failed = |error| internal("failed to run cargo").hint("install Rust from https://rustup.rs").source(error);
     let mut child = cargo.spawn().map_err(failed)?;
     let (Some(messages), Some(talk)) = (child.stdout.take(), child.stderr.take()) else {
@@ -51,6 +49,16 @@ pub async fn compile(project: &Path, package: &str, progress: &mut impl FnMut(&s
         user(format!("package `{package}` has no binary of its name"))
             .hint("`artifact.package` in the recipe must name a package that makes a binary of the same name")
     })
+}
+
+/// Cargo in the project, as a user would call it.
+fn command(project: &Path) -> Command {
+    let mut cargo = Command::new(cargo());
+    cargo.current_dir(project);
+    for name in set_by_an_outer_cargo() {
+        cargo.env_remove(name);
+    }
+    cargo
 }
 
 /// The cargo that runs us under `cargo run`, so that a toolchain chosen there is kept.

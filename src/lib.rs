@@ -26,6 +26,8 @@ pub mod images;
 pub mod instances;
 pub mod interrupt;
 pub mod local;
+pub mod lock;
+pub mod manifest;
 pub mod printer;
 pub mod process;
 pub mod recipe;

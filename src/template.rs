@@ -27,6 +27,8 @@ pub struct Variables {
     pub env_file: String,
     /// Port of the service: `port`.
     pub port: u16,
+    /// Release of Amazon Linux in the parent image, for `dnf --releasever`: `release`; false on other systems.
+    pub release: Option<String>,
 }
 
 /// The binary of the service, as templates see it.
@@ -65,7 +67,7 @@ pub struct File {
 }
 
 const KNOWN: &str = "a template knows `service`, `artifact.{uri,sha256,install_path}`, `units` (each with `name`, `uri`, `sha256`), `files` \
-     (each with `path`, `uri`, `sha256`, `mode`), `env_file` and `port`; AWSTOE's own variables are written `{{ Name }}`";
+     (each with `path`, `uri`, `sha256`, `mode`), `env_file`, `port` and `release`; AWSTOE's own variables are written `{{ Name }}`";
 const SYNTAX: &str = "values are written `<{ value }>`, blocks `<% block %>` and comments `<# comment #>`";
 
 /// Why a template could not be rendered.
@@ -142,6 +144,7 @@ impl Variables {
             files => files.collect::<Value>(),
             env_file => &self.env_file,
             port => self.port,
+            release => &self.release,
         }
     }
 }
@@ -167,6 +170,7 @@ pub(crate) mod tests {
             files: vec![],
             env_file: "/etc/chat/.env".to_owned(),
             port: 8000,
+            release: None,
         }
     }
 

@@ -3,19 +3,19 @@
 use anyhow::Result;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_ec2::config::{Credentials, SharedCredentialsProvider};
+use local_cloud::layout::Layout;
 
 use crate::environment::Environment;
 use crate::error::{Failure, cloud, internal};
-use crate::local::{self, daemon};
+use crate::local::daemon;
 
 /// Nothing of the process's AWS settings is used: they belong to another cloud.
-pub(super) async fn config(environment: &Environment) -> Result<SdkConfig> {
-    let layout = local::layout()?;
-    let endpoint = daemon::running(&layout).ok_or_else(down)?;
+pub(super) async fn config(layout: &Layout, environment: &Environment) -> Result<SdkConfig> {
+    let endpoint = daemon::running(layout).ok_or_else(down)?;
     if !daemon::answers(&endpoint).await {
         return Err(down().into());
     }
-    let key = local_cloud::credentials::Credentials::load_or_create(&layout)
+    let key = local_cloud::credentials::Credentials::load_or_create(layout)
         .map_err(|error| internal("failed to sign in to the local cloud").source(error))?;
     let credentials = Credentials::new(key.access_key_id, key.secret_access_key, None, None, "veris local cloud");
     Ok(SdkConfig::builder()

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use semver::Version;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::plan::Plan;
 use crate::images::BakedImage;
@@ -32,7 +32,7 @@ pub struct Baked {
 }
 
 /// One step of Image Builder.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StageTime {
     /// Workflow and step, for example `build: ExecuteComponents`.
     pub name: String,

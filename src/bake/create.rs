@@ -143,7 +143,7 @@ impl Creator<'_> {
             .create_image_recipe()
             .name(self.names.recipe())
             .semantic_version(self.plan.version.to_string())
-            .parent_image(&self.plan.parent_image)
+            .parent_image(&self.plan.parent.image)
             .set_components(Some(components))
             .block_device_mappings(InstanceBlockDeviceMapping::builder().device_name(&volume.device).ebs(ebs).build())
             // The default lies in /tmp, which many images mount without the right to execute.

@@ -5,7 +5,7 @@ use aws_sdk_s3::error::ProvideErrorMetadata as _;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
 
-use super::plan::{Artifact, Plan};
+use super::plan::{Artifact, Content, Plan};
 use super::undo::{Kind, Undo};
 use crate::aws;
 use crate::context::Context;
@@ -18,7 +18,8 @@ pub(super) async fn all(context: &Context, plan: &Plan, undo: &mut Undo) -> Resu
     let mut stage = context.printer.stage(format!("upload to s3://{bucket}"));
     ensure_bucket(context).await?;
     let mut uploaded = 0;
-    for artifact in &plan.artifacts {
+    let artifacts: Vec<_> = plan.artifacts.iter().cloned().chain(plan.documents()).collect();
+    for artifact in &artifacts {
         if !exists(context, artifact).await? {
             stage.update(&artifact.key);
             undo.will_create(Kind::Object.named(format!("s3://{bucket}/{}", artifact.key)));
@@ -26,7 +27,7 @@ pub(super) async fn all(context: &Context, plan: &Plan, undo: &mut Undo) -> Resu
             uploaded += 1;
         }
     }
-    stage.done(format!("{uploaded} of {} files were new", plan.artifacts.len()));
+    stage.done(format!("{uploaded} of {} files were new", artifacts.len()));
     Ok(())
 }
 
@@ -70,14 +71,17 @@ async fn exists(context: &Context, artifact: &Artifact) -> Result<bool> {
 /// The file is read once more here: if it changed since it was digested, the object would lie about its content.
 async fn put(context: &Context, artifact: &Artifact) -> Result<()> {
     let bucket = &context.environment.bucket;
-    let bytes = fs_err::tokio::read(&artifact.path).await?;
+    let bytes = match &artifact.content {
+        Content::Text(text) => text.clone().into_bytes(),
+        Content::File(path) => fs_err::tokio::read(path).await?,
+    };
     if crate::digest::Sha256Digest::of(&bytes) != artifact.sha256 {
-        return Err(internal(format!("`{}` changed during the bake", artifact.path.display()))
+        return Err(internal(format!("the source of s3://{bucket}/{} changed during the bake", artifact.key))
             .hint("run the same command again")
             .into());
     }
     let put = context.clients.s3.put_object().bucket(bucket).key(&artifact.key).body(ByteStream::from(bytes));
-    let attempted = || format!("upload `{}` to s3://{bucket}/{}", artifact.path.display(), artifact.key);
+    let attempted = || format!("upload s3://{bucket}/{}", artifact.key);
     put.send().await.map_err(|error| aws::describe(&attempted(), &error))?;
     Ok(())
 }

@@ -7,6 +7,7 @@ use super::finding::{Finding, Severity};
 use super::project::{File, Project, ReadRecipe};
 use crate::component;
 use crate::digest::Sha256Digest;
+use crate::manifest::Manifest;
 use crate::recipe::Draft;
 use crate::template::{self, Checked, Variables};
 use crate::yaml::Span;
@@ -107,6 +108,12 @@ fn stand_ins(draft: &Draft) -> Variables {
         sha256: sha256.clone(),
         mode: file.mode.clone().unwrap_or_else(|| "0644".to_owned()),
     });
+    let documents = Manifest::documents_in_image(&service).map(|path| template::File {
+        uri: uri(&name(Path::new(&path))),
+        sha256: sha256.clone(),
+        mode: "0644".to_owned(),
+        path,
+    });
     Variables {
         artifact: template::Artifact {
             uri: uri(&name(Path::new(&install_path))),
@@ -114,9 +121,10 @@ fn stand_ins(draft: &Draft) -> Variables {
             install_path,
         },
         units: units.into_iter().map(|name| template::Unit { uri: uri(&name), sha256: sha256.clone(), name }).collect(),
-        files: files.collect(),
+        files: files.chain(documents).collect(),
         env_file: draft.env_file.as_ref().map_or("/etc/service/.env", |path| &path.value).to_owned(),
         port: draft.port.unwrap_or(8000),
+        release: Some("2023.12.20260930".to_owned()),
         service,
     }
 }

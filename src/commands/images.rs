@@ -55,12 +55,13 @@ impl fmt::Display for List {
         if self.images.is_empty() {
             return Ok(());
         }
-        let mut table = Table::new(["VERSION", "IMAGE", "DIGEST", "CREATED", "STATE", "LIVE"]);
+        let mut table = Table::new(["VERSION", "IMAGE", "DIGEST", "COMMIT", "CREATED", "STATE", "LIVE"]);
         for Entry { image, live } in &self.images {
             table.row([
                 image.version.to_string(),
                 image.image_id.clone(),
                 health::short(&image.digest).to_owned(),
+                short_commit(&image.commit),
                 image.created.map(|created| created.strftime("%Y-%m-%d %H:%M").to_string()).unwrap_or_default(),
                 image.state.clone(),
                 if *live { "live".to_owned() } else { String::new() },
@@ -68,4 +69,10 @@ impl fmt::Display for List {
         }
         table.fmt(f)
     }
+}
+
+/// Enough of a commit to recognise it, and whether the image was baked from it alone.
+fn short_commit(commit: &str) -> String {
+    let (hash, dirty) = commit.strip_suffix("-dirty").map_or((commit, ""), |hash| (hash, "-dirty"));
+    format!("{hash:.12}{dirty}")
 }

@@ -81,7 +81,7 @@ fn value_tag(text: &str, range: Range<usize>) -> Option<Range<usize>> {
 }
 
 fn nearest_name(name: &str) -> Option<String> {
-    const TOP: [&str; 6] = ["service", "artifact", "units", "files", "env_file", "port"];
+    const TOP: [&str; 7] = ["service", "artifact", "units", "files", "env_file", "port", "release"];
     const ARTIFACT: [&str; 3] = ["uri", "sha256", "install_path"];
     const ENTRY: [&str; 5] = ["name", "path", "uri", "sha256", "mode"];
     match name.rsplit_once('.') {

@@ -47,6 +47,7 @@ fn variables() -> Variables {
         files: Vec::new(),
         env_file: "/etc/chat/.env".to_owned(),
         port: 8000,
+        release: None,
     }
 }
 

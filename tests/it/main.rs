@@ -4,6 +4,7 @@
 mod check;
 mod command;
 mod component;
+mod contents;
 mod digest;
 mod env_file;
 mod errors;
@@ -11,5 +12,9 @@ mod guest_binary;
 mod guests;
 mod help;
 mod local;
+#[path = "../../crates/veris-chat/tests/it/python.rs"]
+mod python;
 mod recipe;
+mod release;
+mod stand_in;
 mod support;

@@ -101,7 +101,7 @@ impl Script {
     /// Bakes and launches one version, with a `.env` made for the demo.
     async fn release(&mut self, context: &Context, version: &Version) -> Result<Launched> {
         let printer = &context.printer;
-        let baking = bake::bake(context, Some(version.clone()));
+        let baking = bake::bake(context, bake::Options { version: Some(version.clone()), ..Default::default() });
         let baked = self.timeline.act(format!("Bake {version}"), printer, baking).await?;
         printer.talk(format_args!("   {} {} is {}", baked.service, baked.version, baked.image_id));
         let env = env_file()?;

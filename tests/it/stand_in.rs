@@ -1,0 +1,239 @@
+//! A local cloud whose guests are stand-ins, and a small project to bake in it: everything but the machines is real.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use local_cloud::layout::Layout;
+use local_cloud::parent_image::Choice;
+use local_cloud::state::{Image, ImageState, State};
+use local_cloud::store::Store;
+use serde_json::Value;
+
+use crate::support::{Project, RECIPE};
+
+/// The release that the AMIs of [`Cloud::up`] have in their names.
+pub(crate) const RELEASES: [&str; 2] = ["2023.9.20251117", "2023.12.20260930"];
+
+pub(crate) struct Cloud {
+    pub(crate) project: Project,
+    directory: tempfile::TempDir,
+    daemon: Child,
+}
+
+impl Cloud {
+    /// Starts a cloud that has two AMIs of Amazon Linux beside its own parent. `None`, with the reason, where it cannot run.
+    pub(crate) fn up() -> Option<Self> {
+        for program in ["qemu-img", "python3", "git"] {
+            if Command::new(program).arg("--version").output().is_err() {
+                assert!(
+                    std::env::var_os("VERIS_REQUIRE_GUESTS").is_none(),
+                    "`{program}` is required, but not installed"
+                );
+                skip(program);
+                return None;
+            }
+        }
+        let directory = tempfile::Builder::new().prefix("veris-").tempdir().unwrap();
+        let layout = layout(directory.path());
+        make_parent(&layout);
+        fs_err::create_dir_all(&layout.directory).unwrap();
+        Store::open(layout.state())
+            .unwrap()
+            .change(|state| {
+                add_images(state);
+                Ok(())
+            })
+            .unwrap();
+        let project = cargo_project();
+        let daemon = serve(directory.path());
+        let cloud = Self { project, directory, daemon };
+        cloud.wait_until("the local cloud answers", || layout.endpoint().exists());
+        Some(cloud)
+    }
+
+    pub(crate) fn layout(&self) -> Layout {
+        layout(self.directory.path())
+    }
+
+    /// While this file is there, components do not end.
+    pub(crate) fn hold(&self) -> PathBuf {
+        hold(self.directory.path())
+    }
+
+    /// The built program in the project, with these arguments.
+    pub(crate) fn veris(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_veris"));
+        command.args(arguments).current_dir(self.project.path()).stdin(Stdio::null());
+        in_place(&mut command, self.directory.path());
+        command
+    }
+
+    /// What a command that must succeed prints.
+    pub(crate) fn json(&self, arguments: &[&str]) -> Value {
+        let output = self.veris(arguments).args(["--output", "json"]).output().unwrap();
+        assert!(output.status.success(), "`veris {}` failed:\n{}{}", arguments.join(" "), talk(&output), self.log());
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    /// What a command that must fail with this exit code says.
+    pub(crate) fn fails(&self, code: i32, arguments: &[&str]) -> String {
+        let output = self.veris(arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(code), "`veris {}`:\n{}", arguments.join(" "), talk(&output));
+        talk(&output)
+    }
+
+    pub(crate) fn git(&self, arguments: &[&str]) -> String {
+        git(self.project.path(), arguments)
+    }
+
+    pub(crate) fn commit(&self) -> String {
+        commit(self.project.path())
+    }
+
+    pub(crate) fn state(&self) -> Value {
+        serde_json::from_slice(&fs_err::read(self.layout().state()).unwrap()).unwrap()
+    }
+
+    pub(crate) fn wait_until(&self, what: &str, mut is_so: impl FnMut() -> bool) {
+        let begin = Instant::now();
+        while !is_so() {
+            assert!(begin.elapsed() < Duration::from_mins(1), "waited in vain until {what}\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn log(&self) -> String {
+        fs_err::read_to_string(self.directory.path().join("cloud.log")).unwrap_or_default()
+    }
+}
+
+impl Drop for Cloud {
+    fn drop(&mut self) {
+        let _ = fs_err::remove_file(self.hold());
+        let _ = self.daemon.kill();
+        let _ = self.daemon.wait();
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "a skip needs its reason")]
+fn skip(program: &str) {
+    eprintln!("skipped: `{program}` is not installed");
+}
+
+fn layout(directory: &Path) -> Layout {
+    Layout { directory: directory.join("local"), cache: directory.join("cache") }
+}
+
+fn hold(directory: &Path) -> PathBuf {
+    directory.join("hold")
+}
+
+fn in_place(command: &mut Command, directory: &Path) {
+    let Layout { directory: local, cache } = layout(directory);
+    command
+        .env("VERIS_LOCAL_DIR", local)
+        .env("VERIS_CACHE_DIR", cache)
+        .env("XDG_STATE_HOME", directory.join("state"))
+        .env("STAND_IN_HOLD", hold(directory));
+    for name in ["VERIS_ENVIRONMENT", "VERIS_PROJECT", "CARGO_TARGET_DIR", "VERIS_LOCAL_PARENT"] {
+        command.env_remove(name);
+    }
+}
+
+fn serve(directory: &Path) -> Child {
+    let log = fs_err::File::create(directory.join("cloud.log")).unwrap().into_file();
+    let toe = directory.join("veris-toe");
+    fs_err::write(&toe, "no runner is needed").unwrap();
+    let stand_ins = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/stand_in");
+    let path = std::env::var_os("PATH").unwrap();
+    let path = std::env::join_paths([stand_ins].into_iter().chain(std::env::split_paths(&path))).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_veris"));
+    command.args(["local", "serve", "--toe"]).arg(toe).env("PATH", path).stdin(Stdio::null());
+    command.stdout(log.try_clone().unwrap()).stderr(log);
+    in_place(&mut command, directory);
+    command.spawn().unwrap()
+}
+
+/// An empty disk instead of the Debian that would be built here.
+fn make_parent(layout: &Layout) {
+    let digest = Choice::BuiltIn.digest();
+    let parent = layout.parents().join(&digest);
+    fs_err::create_dir_all(&parent).unwrap();
+    let disk = parent.join("disk.qcow2");
+    let made = Command::new("qemu-img").args(["create", "-q", "-f", "qcow2"]).arg(&disk).arg("8G").status().unwrap();
+    assert!(made.success());
+    let manifest = serde_json::json!({"digest": digest, "suite": "none", "packages": {}});
+    fs_err::write(parent.join("manifest.json"), manifest.to_string()).unwrap();
+}
+
+fn add_images(state: &mut State) {
+    for (digit, release) in ["1", "2"].into_iter().zip(RELEASES) {
+        let image = Image {
+            image_id: format!("ami-{}", digit.repeat(17)),
+            name: format!("al2023-ami-{release}.0-kernel-6.12-x86_64"),
+            description: String::new(),
+            state: ImageState::Available,
+            created: jiff::Timestamp::now(),
+            snapshot_id: format!("snap-{}", digit.repeat(17)),
+            root_device: "/dev/xvda".to_owned(),
+            volume_gib: 8,
+            owner: "amazon".to_owned(),
+            parent: Choice::BuiltIn.digest(),
+            tags: std::collections::BTreeMap::new(),
+        };
+        state.images.insert(image.image_id.clone(), image);
+    }
+}
+
+/// The recipe's project as a crate that compiles in a second, committed.
+fn cargo_project() -> Project {
+    let project = Project::new();
+    project.write("recipes/chat.yaml", RECIPE);
+    project.write("Cargo.toml", "[package]\nname = \"chat\"\nversion = \"0.1.0\"\nedition = \"2021\"\n[workspace]\n");
+    project.write("Cargo.lock", "version = 3\n\n[[package]]\nname = \"chat\"\nversion = \"0.1.0\"\n");
+    project.write("src/main.rs", "fn main() {}\n");
+    project.write(".gitignore", "/target\n");
+    project.write("units/chat.service", "[Service]\nExecStart=/opt/chat/chat\n");
+    project.write("config/chat.yaml", "port: 8000\n");
+    project.write("components/10-base.yaml", &document("base", ""));
+    project.write("components/20-chat.yaml", &document("chat", PARAMETERS));
+    git(project.path(), &["init", "--quiet"]);
+    commit(project.path());
+    project
+}
+
+const PARAMETERS: &str = "\
+parameters:
+  - Version: {type: string, description: Version that is baked}
+  - Digest: {type: string, description: Bake digest}
+";
+
+fn document(name: &str, parameters: &str) -> String {
+    let use_of = if parameters.is_empty() { "" } else { "{{ Version }} {{ Digest }} " };
+    format!(
+        "name: {name}\nschemaVersion: 1.0\n{parameters}phases:\n  - name: build\n    steps:\n      - name: Install\n        \
+         action: ExecuteBash\n        timeoutSeconds: 60\n        inputs:\n          commands:\n            - \
+         echo '{use_of}<{{ artifact.sha256 }}> <% if release %><{{ release }}><% endif %>'\n  - name: test\n    steps:\n      - \
+         name: Smoke\n        action: ExecuteBash\n        timeoutSeconds: 60\n        inputs:\n          commands:\n            \
+         - 'true'\n"
+    )
+}
+
+fn commit(project: &Path) -> String {
+    git(project, &["add", "--all"]);
+    git(project, &["commit", "--quiet", "--message", "Change something"]);
+    git(project, &["rev-parse", "HEAD"])
+}
+
+fn git(project: &Path, arguments: &[&str]) -> String {
+    let mut command = Command::new("git");
+    command.args(["-c", "user.name=Ada", "-c", "user.email=ada@example.com", "-c", "commit.gpgsign=false"]);
+    let output = command.args(arguments).current_dir(project).output().unwrap();
+    assert!(output.status.success(), "git {arguments:?}: {}", talk(&output));
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+pub(crate) fn talk(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
