@@ -32,7 +32,7 @@ pub mod printer;
 pub mod process;
 pub mod recipe;
 pub mod sse;
-mod suggest;
+pub mod suggest;
 pub mod table;
 pub mod tags;
 pub mod template;

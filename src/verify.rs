@@ -15,7 +15,7 @@ use crate::printer::Printer;
 /// Streams that are asked for at the same time.
 const AT_ONCE: usize = 4;
 /// The server asks Bedrock when it has not for a while.
-const READY: Duration = Duration::from_secs(60);
+const READY: Duration = Duration::from_mins(1);
 
 /// What one check has shown.
 #[derive(Debug, Serialize)]

@@ -68,8 +68,8 @@ impl Reader {
     pub async fn read(&self, url: &Url) -> Result<Document, DocumentError> {
         let told = |problem| DocumentError::new(url, problem);
         let (fetcher, target) = (self.fetcher.clone(), url.clone());
-        let fetched = tokio::task::spawn_blocking(move || fetcher.fetch(&target)).await;
-        let pdf = fetched.map_err(|_| told(Problem::Internal("the fetch was given up")))?.map_err(told)?;
+        let answer = tokio::task::spawn_blocking(move || fetcher.fetch(&target)).await;
+        let pdf = answer.map_err(|_| told(Problem::Internal("the fetch was given up")))?.map_err(told)?;
         let pages = pages::read(&self.settings, pdf).await.map_err(told)?;
         let chunks = chunk::split(&pages);
         if chunks.is_empty() {

@@ -191,7 +191,8 @@ mod tests {
         let log = parse(begun);
         assert_eq!(log.position.unwrap().step, Some(("build".to_owned(), "Install".to_owned())));
         assert_eq!((log.newest.len(), tail(begun, 3)), (0, String::new()));
-        let printed: String = (1..=6).map(|line| format!("[build] [Install] line {line}\n")).collect();
+        let printed: Vec<String> = (1..=6).map(|line| format!("[build] [Install] line {line}\n")).collect();
+        let printed = printed.concat();
         assert_eq!(parse(&format!("{begun}{printed}")).newest, ["line 3", "line 4", "line 5", "line 6"]);
         let next = parse(&format!("{begun}{printed}2026-11-25T10:00:02Z Step Start\n"));
         assert_eq!((next.position.unwrap().step.unwrap().1.as_str(), next.newest.len()), ("Start", 0));

@@ -1,4 +1,4 @@
-//! Bedrock's runtime for guests: Converse, ConverseStream and InvokeModel of embedding models on the wire, the organisation's policy in front, and a canned
+//! Bedrock's runtime for guests: Converse, `ConverseStream` and `InvokeModel` of embedding models on the wire, the organisation's policy in front, and a canned
 //! answer behind that depends on the conversation.
 
 use std::sync::Arc;

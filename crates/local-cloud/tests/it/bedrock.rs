@@ -203,7 +203,7 @@ async fn a_conversation_that_bedrock_would_refuse_is_refused() {
         refusals.push(refused);
     }
     insta::assert_snapshot!(refusals.join("\n"));
-    let other = bedrock.ask("us-east-1", OPUS, "invoke", &json!({})).await;
+    let other = bedrock.ask("us-east-1", OPUS, "invoke-with-response-stream", &json!({})).await;
     assert_eq!(refusal(other).await.split(':').next(), Some("404 UnknownOperationException"));
 }
 

@@ -1,6 +1,5 @@
 //! The stock Python SDK calls everything that the tool calls, and each answer, errors included, is held against the SDK's own
 //! model of the service: what the model does not have, botocore would pass over in silence.
-#![expect(clippy::print_stderr, reason = "a skip needs its reason")]
 
 use std::path::Path;
 use std::process::Command;

@@ -131,7 +131,8 @@ mod tests {
 
     #[test]
     fn the_end_of_a_chunk_is_repeated_at_the_beginning_of_the_next() {
-        let text: String = (0..600).map(|number| format!("word{number} ")).collect();
+        let text: Vec<String> = (0..600).map(|number| format!("word{number}")).collect();
+        let text = text.join(" ");
         let chunks = split(&[page(1, &text)]);
         assert!(chunks.len() > 2);
         for pair in chunks.windows(2) {

@@ -25,7 +25,7 @@ pub(super) async fn read(settings: &DocumentSettings, pdf: Vec<u8>) -> Result<Ve
         return Err(Problem::Internal("the parser has no pipes"));
     };
     let work = async {
-        let (_, pages) = tokio::join!(feed(input, pdf), collect(output));
+        let ((), pages) = tokio::join!(feed(input, pdf), collect(output));
         match pages {
             Ok(Some(pages)) => Ok(pages),
             Ok(None) => Err(ended(&mut child).await),

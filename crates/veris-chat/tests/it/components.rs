@@ -106,7 +106,6 @@ fn the_baked_configuration_is_accepted_by_the_server() {
 
 /// What `systemd-analyze security` calls exposed counts against the server; the limit is 2.0 of 10.
 #[test]
-#[expect(clippy::print_stderr, reason = "a skip needs its reason")]
 fn the_unit_gives_the_server_no_more_than_it_needs() {
     let unit = project().join("units/veris-chat.service");
     let analyzed =

@@ -18,7 +18,8 @@ const SHORT_WORD: usize = 3;
 #[serde(deny_unknown_fields)]
 struct Input {
     texts: Vec<String>,
-    input_type: String,
+    #[serde(rename = "input_type")]
+    purpose: String,
     #[serde(default)]
     truncate: Option<String>,
     #[serde(default)]
@@ -41,8 +42,8 @@ pub(super) fn invoke(body: &[u8]) -> Result<Value, Fault> {
     if input.texts.iter().any(|text| text.chars().count() > LONGEST_TEXT) {
         return Err(invalid(format!("Malformed input request: expected maxLength: {LONGEST_TEXT}")));
     }
-    if !["search_document", "search_query", "classification", "clustering"].contains(&input.input_type.as_str()) {
-        return Err(invalid(format!("Malformed input request: {} is not a valid input_type", input.input_type)));
+    if !["search_document", "search_query", "classification", "clustering"].contains(&input.purpose.as_str()) {
+        return Err(invalid(format!("Malformed input request: {} is not a valid input_type", input.purpose)));
     }
     if input.truncate.as_deref().is_some_and(|truncate| !["NONE", "START", "END"].contains(&truncate)) {
         return Err(invalid("Malformed input request: truncate is NONE, START or END".to_owned()));
@@ -68,7 +69,9 @@ fn vector(text: &str) -> Vec<f32> {
     }
     let length = vector.iter().map(|part: &f32| part * part).sum::<f32>().sqrt();
     if length > 0.0 {
-        vector.iter_mut().for_each(|part| *part /= length);
+        for part in &mut vector {
+            *part /= length;
+        }
     }
     vector
 }
