@@ -15,6 +15,7 @@ pub use self::describe::describe;
 use crate::env_vars;
 use crate::environment::{Environment, Target};
 use crate::error::user;
+use crate::kill_point::EachCall;
 
 /// Clients of every service the tool calls.
 #[derive(Debug, Clone)]
@@ -43,15 +44,18 @@ impl Clients {
 
     fn new(config: &SdkConfig, target: Target) -> Self {
         let image_builder =
-            aws_sdk_imagebuilder::config::Builder::from(config).retry_classifier(throttling::TooManyRequests).build();
+            aws_sdk_imagebuilder::config::Builder::from(config).retry_classifier(throttling::TooManyRequests);
         // The local cloud is one host; a bucket cannot be a host name below it.
-        let s3 = aws_sdk_s3::config::Builder::from(config).force_path_style(target == Target::Local).build();
+        let s3 = aws_sdk_s3::config::Builder::from(config).force_path_style(target == Target::Local);
+        let ec2 = aws_sdk_ec2::config::Builder::from(config);
+        let ssm = aws_sdk_ssm::config::Builder::from(config);
+        let sts = aws_sdk_sts::config::Builder::from(config);
         Self {
-            ec2: aws_sdk_ec2::Client::new(config),
-            image_builder: aws_sdk_imagebuilder::Client::from_conf(image_builder),
-            s3: aws_sdk_s3::Client::from_conf(s3),
-            ssm: aws_sdk_ssm::Client::new(config),
-            sts: aws_sdk_sts::Client::new(config),
+            ec2: aws_sdk_ec2::Client::from_conf(ec2.interceptor(EachCall).build()),
+            image_builder: aws_sdk_imagebuilder::Client::from_conf(image_builder.interceptor(EachCall).build()),
+            s3: aws_sdk_s3::Client::from_conf(s3.interceptor(EachCall).build()),
+            ssm: aws_sdk_ssm::Client::from_conf(ssm.interceptor(EachCall).build()),
+            sts: aws_sdk_sts::Client::from_conf(sts.interceptor(EachCall).build()),
         }
     }
 }

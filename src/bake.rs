@@ -1,7 +1,8 @@
 //! Baking: from the sources of a service to a tagged AMI.
 //!
 //! [`plan`](self::plan) compiles, renders and digests, and changes nothing anywhere. Only if no image has the digest is anything created, and
-//! each thing is noted in [`undo`](self::undo) before it is: a bake that fails or is interrupted takes back what it made.
+//! each thing is noted in [`journal`](self::journal), on disk, before it is: a bake that fails or is interrupted takes back what it made, and one that was
+//! killed is gone on with by the next.
 
 mod baked;
 mod configuration;
@@ -9,6 +10,7 @@ mod contents;
 mod create;
 mod explain;
 mod follow;
+mod journal;
 mod leftovers;
 mod names;
 mod outcome;
@@ -17,7 +19,6 @@ mod plan;
 mod remove;
 mod source;
 mod timeline;
-mod undo;
 mod upload;
 mod verify;
 
@@ -26,15 +27,15 @@ use std::time::Instant;
 use anyhow::Result;
 use semver::Version;
 
-pub use self::baked::{Baked, StageTime};
+pub use self::baked::{Baked, Begun, Detached, StageTime};
 pub use self::explain::Explained;
+use self::journal::{Journal, Release};
 use self::leftovers::Found;
 use self::names::Names;
 use self::plan::Plan;
-use self::undo::Undo;
 use crate::check::{self, Scope};
 use crate::context::Context;
-use crate::error::{Failure, user};
+use crate::error::{Failure, cloud, is_expiry, user};
 use crate::images::{self, BakedImage};
 use crate::interrupt::Shield;
 use crate::lock::Pin;
@@ -65,25 +66,96 @@ async fn plan(context: &Context, options: Options) -> Result<Plan> {
     plan::make(context, version, commit).await
 }
 
-/// Bakes one version. If an image of exactly these inputs exists, nothing is created.
+/// Bakes one version. If an image of exactly these inputs exists, nothing is created; if it is being baked, that is followed.
 pub async fn bake(context: &Context, options: Options) -> Result<Baked> {
     let started = Instant::now();
-    check(context).await?;
-    let plan = plan(context, options).await?;
-    let images = images::find(&context.clients, &context.recipe).await?;
-    if let Some(image) = images.iter().find(|image| image.digest == plan.digest.as_str() && image.state == "available")
-    {
-        context.printer.talk(format_args!("version {} is baked already as {}", image.version, image.image_id));
-        return Ok(Baked::found(image, started.elapsed()));
-    }
-    if let Some(other) = images.iter().find(|image| image.version == plan.version) {
-        return Err(taken(&plan, other, &images).into());
-    }
+    let (plan, mut journal) = match prepare(context, options).await? {
+        Prepared::Found(image) => return Ok(Baked::found(&image, started.elapsed())),
+        Prepared::New(plan, journal) => (plan, journal),
+    };
     let shield = context.interrupt.shield();
-    let mut undo = Undo::default();
-    match Box::pin(build(context, &plan, &shield, &mut undo)).await {
-        Ok((image_id, stages)) => Ok(Baked::created(&plan, image_id, stages, started.elapsed())),
-        Err(error) => Err(undo.run(context, error).await),
+    let baking = async {
+        let build = begin(context, &plan, &mut journal, &shield).await?;
+        finish(context, &journal.release, &build, &shield).await
+    };
+    let result = Box::pin(baking).await;
+    let (image_id, stages) = end(context, journal, result).await?;
+    Ok(Baked::created(&plan.release(), image_id, stages, started.elapsed()))
+}
+
+/// Has Image Builder begin, and leaves it alone.
+pub async fn detach(context: &Context, options: Options) -> Result<Detached> {
+    let started = Instant::now();
+    let (plan, mut journal) = match prepare(context, options).await? {
+        Prepared::Found(image) => return Ok(Detached::Found(Baked::found(&image, started.elapsed()))),
+        Prepared::New(plan, journal) => (plan, journal),
+    };
+    let shield = context.interrupt.shield();
+    let begun = Box::pin(begin(context, &plan, &mut journal, &shield)).await;
+    match begun {
+        Ok(build) => Ok(Detached::Begun(Begun::of(&journal.release, build))),
+        Err(error) => Err(end::<()>(context, journal, Err(error)).await.expect_err("an error stays one")),
+    }
+}
+
+/// Follows the build that an earlier run has begun, whatever the sources are by now.
+pub async fn resume(context: &Context, version: Option<Version>) -> Result<Baked> {
+    let started = Instant::now();
+    let version = version.unwrap_or_else(|| context.recipe.version.clone());
+    let journal = Journal::reopen(context, &version).await?;
+    let found = journal.and_then(|journal| Some((journal.build()?.to_owned(), journal)));
+    let (build, journal) = found.ok_or_else(|| {
+        user(format!("no bake of version {version} was left under way by this machine"))
+            .hint("`veris bake` begins one, or goes on with one that had not come to its build; `veris images` shows what is baked")
+    })?;
+    let release = journal.release.clone();
+    let shield = context.interrupt.shield();
+    let result = Box::pin(finish(context, &release, &build, &shield)).await;
+    // Whoever only looks on takes nothing back.
+    if let Err(error) = &result
+        && error.downcast_ref::<Failure>().is_some_and(Failure::is_interruption)
+    {
+        context.printer.talk(format_args!("{build} goes on; `veris bake --resume` follows it again"));
+        return Err(Failure::interrupted("interrupted").into());
+    }
+    let (image_id, stages) = end(context, journal, result).await?;
+    Ok(Baked::created(&release, image_id, stages, started.elapsed()))
+}
+
+/// What there is to do.
+enum Prepared {
+    /// Nothing.
+    Found(BakedImage),
+    New(Box<Plan>, Journal),
+}
+
+async fn prepare(context: &Context, options: Options) -> Result<Prepared> {
+    check(context).await?;
+    let mut plan = plan(context, options).await?;
+    let images = images::find(&context.clients, &context.recipe).await?;
+    if let Some(found) = found(context, &plan, &images)? {
+        return Ok(Prepared::Found(found));
+    }
+    let (journal, waited) = Journal::open(context, plan.release()).await?;
+    if waited && let Some(found) = found(context, &plan, &images::find(&context.clients, &context.recipe).await?)? {
+        journal.end();
+        return Ok(Prepared::Found(found));
+    }
+    // What was begun for another commit of the same inputs is gone on with as it is.
+    plan.commit.clone_from(&journal.release.commit);
+    Ok(Prepared::New(Box::new(plan), journal))
+}
+
+fn found(context: &Context, plan: &Plan, images: &[BakedImage]) -> Result<Option<BakedImage>, Failure> {
+    let is_same = |image: &&BakedImage| image.digest == plan.digest.as_str() && image.state == "available";
+    if let Some(image) = images.iter().find(is_same) {
+        journal::forget(context, &plan.version);
+        context.printer.talk(format_args!("version {} is baked already as {}", image.version, image.image_id));
+        return Ok(Some(image.clone()));
+    }
+    match images.iter().find(|image| image.version == plan.version) {
+        Some(other) => Err(taken(plan, other, images)),
+        None => Ok(None),
     }
 }
 
@@ -101,33 +173,70 @@ async fn check(context: &Context) -> Result<()> {
     Ok(())
 }
 
-/// Everything that changes the cloud.
-async fn build(context: &Context, plan: &Plan, shield: &Shield, undo: &mut Undo) -> Result<(String, Vec<StageTime>)> {
-    let names = Names::new(context, &plan.version).await?;
-    let image_arn = match leftovers::find(context, &names, plan).await? {
-        Found::UnderWay(arn) => {
-            let version = &plan.version;
-            context
-                .printer
-                .talk(format_args!("version {version} is being baked already as {arn}; Ctrl-C leaves it running"));
-            arn
+/// Uploads the artifacts, creates every resource, and has Image Builder begin, as far as no earlier run has done so. Returns the
+/// image's build version ARN.
+async fn begin(context: &Context, plan: &Plan, journal: &mut Journal, shield: &Shield) -> Result<String> {
+    let version = &plan.version;
+    if let Some(build) = journal.build() {
+        context.printer.talk(format_args!("the bake of version {version} goes on as {build}"));
+        return Ok(build.to_owned());
+    }
+    let names = Names::new(context, version).await?;
+    if journal.can_go_on() {
+        context.printer.talk(format_args!("the bake of version {version} goes on where an earlier run was ended"));
+    } else {
+        let mut remains = journal.stale().to_vec();
+        match leftovers::find(context, &names, plan).await? {
+            Found::UnderWay(arn) => {
+                let talk = format!("version {version} is being baked already as {arn}; Ctrl-C leaves it running");
+                context.printer.talk(talk);
+                return Ok(arn);
+            }
+            Found::Nothing => {}
+            Found::Remains(found) => remains.extend(found),
         }
-        Found::Nothing => Box::pin(start(context, plan, &names, (shield, undo))).await?,
-        Found::Remains(remains) => {
+        if !remains.is_empty() {
             leftovers::clear(context, remains).await?;
-            Box::pin(start(context, plan, &names, (shield, undo))).await?
         }
-    };
-    let (image_id, stages) = Box::pin(follow::until_available(context, &image_arn, shield)).await?;
-    shield.run(verify::tags(context, plan, &image_id)).await?;
-    outcome::keep(context, plan, &image_id, &stages).await;
+        journal.begin()?;
+    }
+    shield.run(Box::pin(upload::all(context, plan, journal))).await?;
+    create::image(context, plan, &names, (shield, journal)).await
+}
+
+/// Follows the build to its end, and proves that its AMI is there.
+async fn finish(
+    context: &Context,
+    release: &Release,
+    build: &str,
+    shield: &Shield,
+) -> Result<(String, Vec<StageTime>)> {
+    let (image_id, stages) = Box::pin(follow::until_available(context, build, shield)).await?;
+    shield.run(verify::tags(context, release, &image_id)).await?;
+    outcome::keep(context, release, &image_id, &stages).await;
     Ok((image_id, stages))
 }
 
-/// Uploads the artifacts, creates every resource, and has Image Builder start. Returns the image's build version ARN.
-async fn start(context: &Context, plan: &Plan, names: &Names, (shield, undo): (&Shield, &mut Undo)) -> Result<String> {
-    shield.run(Box::pin(upload::all(context, plan, undo))).await?;
-    create::image(context, plan, names, (shield, undo)).await
+/// Ends the journal of a bake that has ended. What failed is taken back, unless nothing can be done without credentials.
+async fn end<T>(context: &Context, journal: Journal, result: Result<T>) -> Result<T> {
+    let error = match result {
+        Ok(value) => {
+            journal.end();
+            return Ok(value);
+        }
+        Err(error) => error,
+    };
+    if !is_expiry(&error) {
+        return Err(journal.take_back(context, error).await);
+    }
+    let goes_on = match journal.build() {
+        Some(build) => format!("{build} goes on without this command"),
+        None => "what was created stays for the next run".to_owned(),
+    };
+    Err(cloud(format!("the credentials expired during the bake; {goes_on}: {error:#}"))
+        .expired()
+        .hint("run `aws sso login`, then `veris bake`: it goes on where this one stopped")
+        .into())
 }
 
 /// A version means one image for ever.

@@ -9,6 +9,7 @@ use crate::cli::GlobalArgs;
 use crate::environment::Environment;
 use crate::error::{Failure, user};
 use crate::interrupt::Interrupt;
+use crate::local;
 use crate::printer::Printer;
 use crate::recipe::Recipe;
 
@@ -19,6 +20,8 @@ pub struct Context {
     pub recipe: Recipe,
     pub environment: Environment,
     pub clients: Clients,
+    /// Where the journals of bakes are kept.
+    pub journals: PathBuf,
     pub printer: Printer,
     pub interrupt: Interrupt,
 }
@@ -28,7 +31,8 @@ impl Context {
         let (project, recipe) = recipe(global)?;
         let environment = recipe.environment(&global.environment).map_err(Failure::from)?.clone();
         let clients = Clients::connect(&environment).await?;
-        Ok(Self { project, recipe, environment, clients, printer, interrupt })
+        let journals = local::journals(environment.target)?;
+        Ok(Self { project, recipe, environment, clients, journals, printer, interrupt })
     }
 }
 

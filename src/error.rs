@@ -31,17 +31,23 @@ pub struct Failure {
     kind: ExitStatus,
     message: String,
     hint: Option<String>,
+    is_expiry: bool,
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
 impl Failure {
     fn new(kind: ExitStatus, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), hint: None, source: None }
+        Self { kind, message: message.into(), hint: None, is_expiry: false, source: None }
     }
 
     /// The user stopped the command.
     pub fn interrupted(message: impl Into<String>) -> Self {
         Self::new(ExitStatus::Interrupted, message)
+    }
+
+    /// Whether the user stopped the command.
+    pub fn is_interruption(&self) -> bool {
+        self.kind == ExitStatus::Interrupted
     }
 
     /// The same error with another exit code.
@@ -58,12 +64,24 @@ impl Failure {
         self
     }
 
+    /// The credentials have expired: what was under way in the cloud goes on, and nothing can be taken back.
+    #[must_use]
+    pub fn expired(mut self) -> Self {
+        self.is_expiry = true;
+        self
+    }
+
     /// The error below this one. The message must not repeat it.
     #[must_use]
     pub fn source(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         self.source = Some(source.into());
         self
     }
+}
+
+/// Whether the error came of credentials that have expired.
+pub fn is_expiry(error: &anyhow::Error) -> bool {
+    error.chain().filter_map(|cause| cause.downcast_ref::<Failure>()).any(|failure| failure.is_expiry)
 }
 
 impl fmt::Display for Failure {

@@ -25,6 +25,7 @@ pub mod http;
 pub mod images;
 pub mod instances;
 pub mod interrupt;
+pub mod kill_point;
 pub mod local;
 pub mod lock;
 pub mod manifest;

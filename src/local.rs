@@ -11,6 +11,7 @@ use anyhow::Result;
 use local_cloud::layout::Layout;
 
 use crate::env_vars;
+use crate::environment::Target;
 use crate::error::user;
 
 /// The directories of this user's local cloud.
@@ -21,15 +22,28 @@ pub fn layout() -> Result<Layout> {
     })
 }
 
-fn directory(ours: &str, base: &str, below_home: &str, below_base: &str) -> Result<PathBuf> {
-    if let Some(directory) = set(ours) {
-        return Ok(std::path::absolute(directory)?);
+/// Where the journals of bakes are kept: those of the local cloud go with it.
+pub fn journals(target: Target) -> Result<PathBuf> {
+    match target {
+        Target::Local => Ok(layout()?.directory.join("bakes")),
+        Target::Aws => below(env_vars::XDG_STATE_HOME, ".local/state", "veris/bakes", env_vars::XDG_STATE_HOME),
     }
+}
+
+fn directory(ours: &str, base: &str, below_home: &str, below_base: &str) -> Result<PathBuf> {
+    match set(ours) {
+        Some(directory) => Ok(std::path::absolute(directory)?),
+        None => below(base, below_home, below_base, ours),
+    }
+}
+
+/// `cure` is the variable that names a directory where the user has no home.
+fn below(base: &str, below_home: &str, below_base: &str, cure: &str) -> Result<PathBuf> {
     if let Some(base) = set(base).filter(|base| base.is_absolute()) {
         return Ok(base.join(below_base));
     }
     let home = std::env::home_dir().filter(|home| home.is_absolute()).ok_or_else(|| {
-        user("this user has no home directory to keep the local cloud in").hint(format!("set {ours} to a directory"))
+        user("this user has no home directory to keep files in").hint(format!("set {cure} to a directory"))
     })?;
     Ok(home.join(below_home).join(below_base))
 }

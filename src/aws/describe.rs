@@ -16,7 +16,10 @@ where
         let message = error.message().unwrap_or("no message");
         let request = error.meta().request_id().or_else(|| error.request_id());
         let request = request.map(|id| format!(" (request {id})")).unwrap_or_default();
-        let failure = cloud(format!("failed to {attempted}: {code}: {message}{request}"));
+        let mut failure = cloud(format!("failed to {attempted}: {code}: {message}{request}"));
+        if matches!(code, "ExpiredToken" | "ExpiredTokenException" | "RequestExpired") {
+            failure = failure.expired();
+        }
         return match cure(code) {
             Some(cure) => failure.hint(cure),
             None => failure,
@@ -25,7 +28,7 @@ where
     let chain = DisplayErrorContext(error).to_string();
     let failure = cloud(format!("failed to {attempted}: {}", causes(error)));
     if chain.contains("ExpiredToken") || chain.contains("token has expired") || chain.contains("SsoToken") {
-        return failure.hint("the SSO session is over: run `aws sso login`, then the same command again");
+        return failure.expired().hint("the SSO session is over: run `aws sso login`, then the same command again");
     }
     match error {
         SdkError::DispatchFailure(dispatch) if dispatch.is_io() || dispatch.is_timeout() => {

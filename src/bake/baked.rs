@@ -6,7 +6,7 @@ use std::time::Duration;
 use semver::Version;
 use serde::{Deserialize, Serialize};
 
-use super::plan::Plan;
+use super::journal::Release;
 use crate::images::BakedImage;
 
 /// The result of a bake.
@@ -29,6 +29,27 @@ pub struct Baked {
     pub seconds: f64,
     /// How long Image Builder's steps took, in order; empty if nothing was created.
     pub stages: Vec<StageTime>,
+}
+
+/// A bake that goes on by itself.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Begun {
+    pub service: String,
+    pub version: Version,
+    pub digest: String,
+    pub commit: String,
+    /// ARN of the image's build version.
+    pub build: String,
+}
+
+/// What `veris bake --detach` prints.
+#[derive(Debug, Clone, Serialize)]
+#[serde(untagged)]
+pub enum Detached {
+    /// The image is there.
+    Found(Baked),
+    Begun(Begun),
 }
 
 /// One step of Image Builder.
@@ -54,12 +75,12 @@ impl Baked {
         }
     }
 
-    pub(super) fn created(plan: &Plan, image_id: String, stages: Vec<StageTime>, took: Duration) -> Self {
+    pub(super) fn created(release: &Release, image_id: String, stages: Vec<StageTime>, took: Duration) -> Self {
         Self {
-            service: plan.service.to_string(),
-            version: plan.version.clone(),
-            digest: plan.digest.to_string(),
-            commit: plan.commit.clone(),
+            service: release.service.clone(),
+            version: release.version.clone(),
+            digest: release.digest.to_string(),
+            commit: release.commit.clone(),
             image_id,
             created: true,
             seconds: rounded(took),
@@ -71,6 +92,32 @@ impl Baked {
 /// Milliseconds are as much as anybody wants to read.
 pub(super) fn rounded(took: Duration) -> f64 {
     (took.as_secs_f64() * 1000.0).round() / 1000.0
+}
+
+impl Begun {
+    pub(super) fn of(release: &Release, build: String) -> Self {
+        Self {
+            service: release.service.clone(),
+            version: release.version.clone(),
+            digest: release.digest.to_string(),
+            commit: release.commit.clone(),
+            build,
+        }
+    }
+}
+
+impl fmt::Display for Detached {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let begun = match self {
+            Self::Found(baked) => return baked.fmt(f),
+            Self::Begun(begun) => begun,
+        };
+        writeln!(f, "build    {}", begun.build)?;
+        writeln!(f, "service  {} {}", begun.service, begun.version)?;
+        writeln!(f, "digest   {}", begun.digest)?;
+        writeln!(f, "commit   {}", begun.commit)?;
+        writeln!(f, "\n`veris bake --resume --version {}` follows it", begun.version)
+    }
 }
 
 impl fmt::Display for Baked {

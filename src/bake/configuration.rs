@@ -6,8 +6,8 @@ use aws_sdk_imagebuilder::types::{
 };
 
 use super::create::Creator;
+use super::journal::Kind;
 use super::remove::is_not_found;
-use super::undo::Kind;
 use crate::aws;
 use crate::tags;
 
@@ -23,7 +23,7 @@ pub(super) async fn infrastructure(creator: &mut Creator<'_>) -> Result<String> 
             }
             Ok(arn)
         }
-        Err(error) if is_not_found(&error) => create_infrastructure(creator, arn).await,
+        Err(error) if is_not_found(&error) => create_infrastructure(creator, &arn).await,
         Err(error) => Err(aws::describe(&format!("look at {arn}"), &error).into()),
     }
 }
@@ -49,8 +49,9 @@ fn metadata_options() -> InstanceMetadataOptions {
     InstanceMetadataOptions::builder().http_tokens("required").http_put_response_hop_limit(1).build()
 }
 
-async fn create_infrastructure(creator: &mut Creator<'_>, arn: String) -> Result<String> {
-    creator.about_to_create(Kind::Infrastructure.named(&arn)).await?;
+async fn create_infrastructure(creator: &mut Creator<'_>, arn: &str) -> Result<String> {
+    let what = Kind::Infrastructure.named(arn);
+    creator.about_to_create(&what).await?;
     let environment = &creator.context.environment;
     let result = creator
         .context
@@ -65,10 +66,10 @@ async fn create_infrastructure(creator: &mut Creator<'_>, arn: String) -> Result
         .terminate_instance_on_failure(true)
         .instance_metadata_options(metadata_options())
         .tags(tags::SERVICE, creator.names.recipe())
-        .client_token(creator.token("infrastructure"))
+        .client_token(creator.journal.token(&what.name))
         .send()
         .await;
-    creator.settle(&arn, result, |answer| answer.infrastructure_configuration_arn)
+    creator.settle(&what, result, |answer| answer.infrastructure_configuration_arn).await
 }
 
 async fn update_infrastructure(creator: &Creator<'_>, arn: &str) -> Result<()> {
@@ -86,7 +87,7 @@ async fn update_infrastructure(creator: &Creator<'_>, arn: &str) -> Result<()> {
         .set_subnet_id(environment.subnet.clone())
         .terminate_instance_on_failure(true)
         .instance_metadata_options(metadata_options())
-        .client_token(creator.token("infrastructure update"))
+        .client_token(creator.journal.token(&format!("update {arn}")))
         .send()
         .await
         .map_err(|error| aws::describe(&format!("update {arn}"), &error))?;
@@ -95,8 +96,11 @@ async fn update_infrastructure(creator: &Creator<'_>, arn: &str) -> Result<()> {
 
 /// The version's distribution configuration. Remains of an earlier one were removed before. Returns its ARN.
 pub(super) async fn distribution(creator: &mut Creator<'_>) -> Result<String> {
-    let arn = creator.names.distribution_arn();
-    creator.about_to_create(Kind::Distribution.named(&arn)).await?;
+    let what = Kind::Distribution.named(creator.names.distribution_arn());
+    if let Some(arn) = creator.journal.made(&what) {
+        return Ok(arn.to_owned());
+    }
+    creator.about_to_create(&what).await?;
     let plan = creator.plan;
     let ami = AmiDistributionConfiguration::builder()
         .name(format!("{}-{}-{{{{ imagebuilder:buildDate }}}}", plan.service, plan.version))
@@ -113,8 +117,8 @@ pub(super) async fn distribution(creator: &mut Creator<'_>) -> Result<String> {
         .name(creator.names.distribution())
         .distributions(distribution)
         .set_tags(Some(plan.tags()))
-        .client_token(creator.token("distribution"))
+        .client_token(creator.journal.token(&what.name))
         .send()
         .await;
-    creator.settle(&arn, result, |answer| answer.distribution_configuration_arn)
+    creator.settle(&what, result, |answer| answer.distribution_configuration_arn).await
 }

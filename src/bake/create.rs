@@ -1,5 +1,7 @@
 //! Creates the components, the recipe and the two configurations of a version, and starts its image.
 
+use std::collections::HashMap;
+
 use anyhow::Result;
 use aws_sdk_imagebuilder::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_imagebuilder::types::{
@@ -8,9 +10,10 @@ use aws_sdk_imagebuilder::types::{
 };
 
 use super::configuration;
-use super::names::{Names, Tokens};
+use super::journal::{Created, Journal, Kind, Release};
+use super::names::Names;
 use super::plan::Plan;
-use super::undo::{Created, Kind, Undo};
+use super::remove;
 use crate::aws;
 use crate::component::Component;
 use crate::context::Context;
@@ -23,9 +26,10 @@ pub(super) struct Creator<'a> {
     pub context: &'a Context,
     pub plan: &'a Plan,
     pub names: &'a Names,
-    pub undo: &'a mut Undo,
-    tokens: Tokens,
+    pub journal: &'a mut Journal,
     shield: &'a Shield,
+    /// Whether an earlier run was killed in the call that is made now.
+    is_repeated: bool,
 }
 
 /// Creates everything and starts the image. Returns the ARN of the image's build version.
@@ -33,9 +37,9 @@ pub(super) async fn image(
     context: &Context,
     plan: &Plan,
     names: &Names,
-    (shield, undo): (&Shield, &mut Undo),
+    (shield, journal): (&Shield, &mut Journal),
 ) -> Result<String> {
-    let mut creator = Creator { context, plan, names, undo, tokens: Tokens::new(&plan.digest), shield };
+    let mut creator = Creator { context, plan, names, journal, shield, is_repeated: false };
     let stage = context.printer.stage("create the recipe");
     let mut components = Vec::new();
     for component in &plan.components {
@@ -52,10 +56,10 @@ pub(super) async fn image(
 impl Creator<'_> {
     /// Notes what is about to be created. An interrupt is heeded between calls and not within one, so that it is always known
     /// what the cloud has made.
-    pub(super) async fn about_to_create(&mut self, created: Created) -> Result<()> {
+    pub(super) async fn about_to_create(&mut self, what: &Created) -> Result<()> {
         self.go_on().await?;
-        self.undo.will_create(created);
-        Ok(())
+        self.is_repeated = self.journal.has(what);
+        Ok(self.journal.will_create(what)?)
     }
 
     pub(super) async fn go_on(&self) -> Result<()> {
@@ -63,39 +67,57 @@ impl Creator<'_> {
         tokio::time::timeout(std::time::Duration::ZERO, stopped).await.unwrap_or(Ok(()))
     }
 
-    /// Sets the note right once the call has ended, and returns the ARN of what it made.
-    pub(super) fn settle<T, E>(
+    /// Notes how the call has ended, and returns the ARN of what it made.
+    pub(super) async fn settle<T, E>(
         &mut self,
-        arn: &str,
+        what: &Created,
         result: Result<T, SdkError<E>>,
         exact: impl FnOnce(T) -> Option<String>,
     ) -> Result<String>
     where
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
-        match result {
-            Ok(answer) => {
-                let exact = exact(answer).unwrap_or_else(|| arn.to_owned());
-                self.undo.was_created_as(&exact);
-                Ok(exact)
+        let arn = &what.name;
+        let name = match result {
+            Ok(answer) => exact(answer).unwrap_or_else(|| arn.clone()),
+            Err(error) if error.code() == Some("ResourceAlreadyExistsException") && self.is_repeated => {
+                self.adopt(what).await?
             }
             Err(error) if error.code() == Some("ResourceAlreadyExistsException") => {
-                self.undo.was_there();
-                Err(cloud(format!("{arn} was created by another bake a moment ago"))
+                self.journal.was_there(what)?;
+                return Err(cloud(format!("{arn} was created by another bake a moment ago"))
                     .hint("run the same command again: it follows the other bake")
-                    .into())
+                    .into());
             }
-            Err(error) => Err(aws::describe(&format!("create {arn}"), &error).into()),
-        }
+            Err(error) => return Err(aws::describe(&format!("create {arn}"), &error).into()),
+        };
+        self.journal.was_created(what, &name)?;
+        Ok(name)
     }
 
-    pub(super) fn token(&self, resource: &str) -> String {
-        self.tokens.of(resource)
+    /// What the killed run has made in the call that is repeated, where Image Builder has forgotten its client token.
+    async fn adopt(&self, what: &Created) -> Result<String> {
+        if what.kind != Kind::Component {
+            return Ok(what.name.clone());
+        }
+        let newest = remove::component_builds(self.context, &what.name).await?.pop();
+        newest.ok_or_else(|| cloud(format!("{} exists, but has no build", what.name)).into())
     }
 
     async fn component(&mut self, component: &Component) -> Result<ComponentConfiguration> {
-        let arn = self.names.component_arn(&component.name);
-        self.about_to_create(Kind::Component.named(&arn)).await?;
+        let what = Kind::Component.named(self.names.component_arn(&component.name));
+        let arn = match self.journal.made(&what) {
+            Some(arn) => arn.to_owned(),
+            None => self.create_component(&what, component).await?,
+        };
+        let parameters = component.parameters.iter().filter_map(|name| self.parameter(name));
+        let parameters = parameters.collect::<Result<Vec<_>>>()?;
+        let parameters = (!parameters.is_empty()).then_some(parameters);
+        Ok(ComponentConfiguration::builder().component_arn(arn).set_parameters(parameters).build()?)
+    }
+
+    async fn create_component(&mut self, what: &Created, component: &Component) -> Result<String> {
+        self.about_to_create(what).await?;
         let result = self
             .context
             .clients
@@ -106,14 +128,10 @@ impl Creator<'_> {
             .platform(Platform::Linux)
             .data(&component.text)
             .set_tags(Some(self.plan.tags()))
-            .client_token(self.token(&component.name))
+            .client_token(self.journal.token(&what.name))
             .send()
             .await;
-        let arn = self.settle(&arn, result, |answer| answer.component_build_version_arn)?;
-        let parameters = component.parameters.iter().filter_map(|name| self.parameter(name));
-        let parameters = parameters.collect::<Result<Vec<_>>>()?;
-        let parameters = (!parameters.is_empty()).then_some(parameters);
-        Ok(ComponentConfiguration::builder().component_arn(arn).set_parameters(parameters).build()?)
+        self.settle(what, result, |answer| answer.component_build_version_arn).await
     }
 
     fn parameter(&self, name: &str) -> Option<Result<ComponentParameter>> {
@@ -127,8 +145,11 @@ impl Creator<'_> {
     }
 
     async fn recipe(&mut self, components: Vec<ComponentConfiguration>) -> Result<String> {
-        let arn = self.names.recipe_arn();
-        self.about_to_create(Kind::Recipe.named(&arn)).await?;
+        let what = Kind::Recipe.named(self.names.recipe_arn());
+        if let Some(arn) = self.journal.made(&what) {
+            return Ok(arn.to_owned());
+        }
+        self.about_to_create(&what).await?;
         let volume = &self.context.recipe.volume;
         let size = i32::try_from(volume.size_gib)?;
         let ebs = EbsInstanceBlockDeviceSpecification::builder()
@@ -149,15 +170,15 @@ impl Creator<'_> {
             // The default lies in /tmp, which many images mount without the right to execute.
             .working_directory("/var/tmp")
             .set_tags(Some(self.plan.tags()))
-            .client_token(self.token("recipe"))
+            .client_token(self.journal.token(&what.name))
             .send()
             .await;
-        self.settle(&arn, result, |answer| answer.image_recipe_arn)
+        self.settle(&what, result, |answer| answer.image_recipe_arn).await
     }
 
     async fn start(&mut self, recipe: String, infrastructure: String, distribution: String) -> Result<String> {
-        let arn = self.names.image_arn();
-        self.about_to_create(Kind::Image.named(&arn)).await?;
+        let what = Kind::Image.named(self.names.image_arn());
+        self.about_to_create(&what).await?;
         let result = self
             .context
             .clients
@@ -170,18 +191,33 @@ impl Creator<'_> {
             // Collecting metadata needs an SSM association that may clash with one that the account has.
             .enhanced_image_metadata_enabled(false)
             .set_tags(Some(self.plan.tags()))
-            .client_token(self.token("image"))
+            .client_token(self.journal.token(&what.name))
             .send()
             .await;
-        self.settle(&arn, result, |answer| answer.image_build_version_arn)
+        self.settle(&what, result, |answer| answer.image_build_version_arn).await
     }
 }
 
 impl Plan {
     /// The tags of everything that a bake makes.
-    pub(super) fn tags(&self) -> std::collections::HashMap<String, String> {
+    pub(super) fn tags(&self) -> HashMap<String, String> {
+        self.release().tags()
+    }
+
+    pub(super) fn release(&self) -> Release {
+        Release {
+            service: self.service.to_string(),
+            version: self.version.clone(),
+            digest: self.digest.clone(),
+            commit: self.commit.clone(),
+        }
+    }
+}
+
+impl Release {
+    pub(super) fn tags(&self) -> HashMap<String, String> {
         let tags = [
-            (tags::SERVICE, self.service.to_string()),
+            (tags::SERVICE, self.service.clone()),
             (tags::VERSION, self.version.to_string()),
             (tags::DIGEST, self.digest.to_string()),
             (tags::COMMIT, self.commit.clone()),

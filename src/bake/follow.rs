@@ -12,7 +12,7 @@ use super::timeline::{Event, Step, StepState, Timeline, workflow_kind};
 use crate::aws;
 use crate::context::Context;
 use crate::environment::Target;
-use crate::error::{Failure, cloud, user};
+use crate::error::{Failure, cloud, is_expiry, user};
 use crate::interrupt::Shield;
 use crate::printer::{Printer, Stage};
 
@@ -75,7 +75,7 @@ pub(super) async fn until_available(context: &Context, arn: &str, shield: &Shiel
                     return if is_good { show.end(context, &image) } else { Err(show.failure(context, &image).into()) };
                 }
             }
-            Err(_) if bad_looks < FORGIVEN => bad_looks += 1,
+            Err(error) if bad_looks < FORGIVEN && !is_expiry(&error) => bad_looks += 1,
             Err(error) => return Err(error),
         }
         if started.elapsed() > pace.deadline {

@@ -3,10 +3,10 @@
 use anyhow::Result;
 use aws_sdk_imagebuilder::types::{ImageStatus, ImageSummary, OutputResources};
 
+use super::journal::{Created, Kind};
 use super::names::Names;
 use super::plan::Plan;
 use super::remove::{self, is_not_found, is_under_way};
-use super::undo::{Created, Kind};
 use crate::aws;
 use crate::context::Context;
 use crate::error::{Failure, user};

@@ -5,7 +5,6 @@ use semver::Version;
 
 use crate::aws;
 use crate::context::Context;
-use crate::digest::Sha256Digest;
 use crate::environment::EnvironmentName;
 use crate::error::cloud;
 use crate::recipe::ServiceName;
@@ -83,39 +82,9 @@ impl Names {
     }
 }
 
-/// Client tokens of one run.
-///
-/// A token makes the SDK's own retries harmless. It differs from run to run: the same token would give a second run the
-/// answer of the first one, with ARNs of what was deleted since.
-#[derive(Debug)]
-pub(super) struct Tokens {
-    seed: String,
-}
-
-impl Tokens {
-    pub(super) fn new(digest: &Sha256Digest) -> Self {
-        Self { seed: format!("{digest} {} {}", std::process::id(), jiff::Timestamp::now()) }
-    }
-
-    /// The token for creating the resource of this name: 36 characters, the most that every version of the API takes.
-    pub(super) fn of(&self, resource: &str) -> String {
-        Sha256Digest::of(format!("{} {resource}", self.seed)).as_str()[..36].to_owned()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn tokens_are_short_and_differ_from_each_other_and_from_run_to_run() {
-        let digest = Sha256Digest::of("inputs");
-        let (first, second) = (Tokens::new(&digest), Tokens::new(&digest));
-        assert_eq!(first.of("recipe"), first.of("recipe"));
-        assert_ne!(first.of("recipe"), first.of("image"));
-        assert_ne!(first.of("recipe"), second.of("recipe"));
-        assert_eq!(first.of("recipe").len(), 36);
-    }
 
     #[test]
     fn names_are_those_that_image_builder_gives_back() {

@@ -3,17 +3,17 @@
 use aws_sdk_s3::primitives::ByteStream;
 
 use super::baked::StageTime;
-use super::plan::Plan;
+use super::journal::Release;
 use crate::aws;
 use crate::context::Context;
 use crate::manifest::{self, Outcome};
 
 /// Keeps the AMI's id and the times of the steps. The image is made and proven: that this fails must not cost it.
-pub(super) async fn keep(context: &Context, plan: &Plan, image_id: &str, stages: &[StageTime]) {
+pub(super) async fn keep(context: &Context, release: &Release, image_id: &str, stages: &[StageTime]) {
     let outcome = Outcome { image_id: image_id.to_owned(), finished: jiff::Timestamp::now(), stages: stages.to_vec() };
     let (bucket, key) = (
         &context.environment.bucket,
-        manifest::document_key(plan.service.as_str(), plan.digest.as_str(), "outcome.json"),
+        manifest::document_key(&release.service, release.digest.as_str(), "outcome.json"),
     );
     let body = ByteStream::from(manifest::text(&outcome).into_bytes());
     if let Err(error) = context.clients.s3.put_object().bucket(bucket).key(&key).body(body).send().await {

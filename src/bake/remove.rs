@@ -7,7 +7,7 @@ use aws_sdk_ec2::types::Filter;
 use aws_sdk_imagebuilder::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_imagebuilder::types::{ImageStatus, ImageSummary, OutputResources};
 
-use super::undo::{Created, Kind};
+use super::journal::{Created, Kind};
 use crate::aws;
 use crate::context::Context;
 use crate::environment::Target;

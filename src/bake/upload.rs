@@ -5,15 +5,15 @@ use aws_sdk_s3::error::ProvideErrorMetadata as _;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
 
+use super::journal::{Journal, Kind};
 use super::plan::{Artifact, Content, Plan};
-use super::undo::{Kind, Undo};
 use crate::aws;
 use crate::context::Context;
 use crate::environment::Target;
 use crate::error::{internal, user};
 
 /// Uploads what the bucket does not have yet.
-pub(super) async fn all(context: &Context, plan: &Plan, undo: &mut Undo) -> Result<()> {
+pub(super) async fn all(context: &Context, plan: &Plan, journal: &mut Journal) -> Result<()> {
     let bucket = &context.environment.bucket;
     let mut stage = context.printer.stage(format!("upload to s3://{bucket}"));
     ensure_bucket(context).await?;
@@ -22,7 +22,7 @@ pub(super) async fn all(context: &Context, plan: &Plan, undo: &mut Undo) -> Resu
     for artifact in &artifacts {
         if !exists(context, artifact).await? {
             stage.update(&artifact.key);
-            undo.will_create(Kind::Object.named(format!("s3://{bucket}/{}", artifact.key)));
+            journal.will_create(&Kind::Object.named(format!("s3://{bucket}/{}", artifact.key)))?;
             put(context, artifact).await?;
             uploaded += 1;
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Result;
 use aws_sdk_ec2::types::ImageState;
 
-use super::plan::Plan;
+use super::journal::Release;
 use crate::aws;
 use crate::context::Context;
 use crate::environment::Target;
@@ -13,7 +13,7 @@ use crate::error::cloud;
 use crate::wait::{self, Patience, Seen};
 
 /// Waits until EC2 shows the image available and tagged, several times in a row: EC2 may forget for a moment what it showed before.
-pub(super) async fn tags(context: &Context, plan: &Plan, image_id: &str) -> Result<()> {
+pub(super) async fn tags(context: &Context, release: &Release, image_id: &str) -> Result<()> {
     let every = match context.environment.target {
         Target::Local => Duration::from_millis(50),
         Target::Aws => Duration::from_secs(2),
@@ -21,14 +21,14 @@ pub(super) async fn tags(context: &Context, plan: &Plan, image_id: &str) -> Resu
     let patience = Patience { deadline: Duration::from_mins(5), every, streak: 3 };
     let mut stage = context.printer.stage(format!("verify {image_id}"));
     wait::until(patience, &format!("{image_id} is available with its tags"), &mut stage, async || {
-        look(context, plan, image_id).await
+        look(context, release, image_id).await
     })
     .await?;
     stage.done("");
     Ok(())
 }
 
-async fn look(context: &Context, plan: &Plan, image_id: &str) -> Result<Seen<()>> {
+async fn look(context: &Context, release: &Release, image_id: &str) -> Result<Seen<()>> {
     // A filter and not an id: an image that is not visible yet is then an empty list instead of an error.
     let filter = aws_sdk_ec2::types::Filter::builder().name("image-id").values(image_id).build();
     let answer = context.clients.ec2.describe_images().owners("self").filters(filter).send().await;
@@ -47,7 +47,7 @@ async fn look(context: &Context, plan: &Plan, image_id: &str) -> Result<Seen<()>
     }
     let has =
         |key: &str, value: &str| image.tags().iter().any(|tag| tag.key() == Some(key) && tag.value() == Some(value));
-    match plan.tags().iter().find(|(key, value)| !has(key, value)) {
+    match release.tags().iter().find(|(key, value)| !has(key, value)) {
         Some((key, value)) => Ok(Seen::NotYet(format!("the tag `{key}` is not `{value}`"))),
         None => Ok(Seen::Good(())),
     }

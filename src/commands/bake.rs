@@ -10,7 +10,7 @@ use crate::recipe;
 
 /// Bake the service into a tagged, versioned machine image
 ///
-/// Baking unchanged inputs again finds the image and creates nothing.
+/// Baking unchanged inputs again finds the image and creates nothing. A bake that was killed is gone on with by the next one.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  veris bake --version 1.1.0")]
 pub struct Bake {
@@ -22,18 +22,40 @@ pub struct Bake {
     /// The local environment always allows it.
     #[arg(long)]
     allow_dirty: bool,
+    #[command(flatten)]
+    instead: Instead,
+}
+
+/// What to do instead of baking from the beginning to the end.
+#[derive(Debug, clap::Args)]
+#[group(multiple = false)]
+struct Instead {
     /// Show what changed since the newest image, and bake nothing
     #[arg(long)]
     explain: bool,
+    /// Leave once Image Builder has begun, and let it go on
+    #[arg(long)]
+    detach: bool,
+    /// Follow the bake of the version that an earlier run has left, without compiling anything
+    #[arg(long)]
+    resume: bool,
 }
 
 pub async fn run(args: Bake, context: &Context) -> Result<ExitStatus> {
     let options = bake::Options { version: args.version, allow_dirty: args.allow_dirty };
-    if args.explain {
+    if args.instead.explain {
         context.printer.data(&Box::pin(bake::explain(context, options)).await?)?;
         return Ok(ExitStatus::Success);
     }
-    let baked = Box::pin(bake::bake(context, options)).await?;
+    if args.instead.detach {
+        context.printer.data(&Box::pin(bake::detach(context, options)).await?)?;
+        return Ok(ExitStatus::Success);
+    }
+    let baked = if args.instead.resume {
+        Box::pin(bake::resume(context, options.version)).await?
+    } else {
+        Box::pin(bake::bake(context, options)).await?
+    };
     context.printer.data(&baked)?;
     Ok(ExitStatus::Success)
 }

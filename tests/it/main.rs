@@ -5,6 +5,7 @@ mod check;
 mod command;
 mod component;
 mod contents;
+mod crashes;
 mod digest;
 mod env_file;
 mod errors;

@@ -22,7 +22,8 @@ async fn account(cloud: &Cloud) -> Context {
     let environment = Environment { name, env: BTreeMap::new(), ..Environment::local() };
     let clients = Clients::of_local_cloud(&cloud.layout(), &environment).await.unwrap();
     let (printer, interrupt) = (Printer::new(Output::Text), Interrupt::install().unwrap());
-    Context { project, recipe, environment, clients, printer, interrupt }
+    let journals = cloud.layout().directory.join("bakes");
+    Context { project, recipe, environment, clients, journals, printer, interrupt }
 }
 
 async fn publish(context: &Context, image: &str) {
