@@ -6,9 +6,14 @@ that what else the machine does meets every arm alike.
 
 import argparse
 import csv
+import itertools
+import json
+import statistics
 import sys
 import tempfile
+import threading
 import time
+import urllib.request
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -68,6 +73,41 @@ def leaving(stand, *, clients):
     return processes.clients(stand.streams, [*arguments, "--count", clients, "--first-id", 1])
 
 
+def beside_documents(stand, *, streams, rate, seconds):
+    """The same streams twice: alone, and while the server reads one document of 100 pages after the other."""
+    stand.load(1, 50, 1)
+    alone = stand.load(streams, rate, seconds, 1)
+    over, took = threading.Event(), []
+
+    def read_documents():
+        for number in itertools.count():
+            if over.is_set():
+                break
+            took.append(read_document(stand, number))
+
+    reader = threading.Thread(target=read_documents)
+    beside = stand.load(streams, rate, seconds, 1 + streams, when_open=reader.start)
+    over.set()
+    reader.join()
+    moved = {"p99_alone": alone["p99"], "p99_moved": beside["p99"] - alone["p99"]}
+    return beside | moved | {"documents": len(took), "document_seconds": statistics.median(took)}
+
+
+def read_document(stand, number):
+    """How long the server took to read it and to store it."""
+    question = {"id": 1_000_000 + number, "tokens": 1, "gap_us": 1}
+    url = f"http://{stand.bedrock.address}/report.pdf?number={number}"
+    body = {"session_id": f"reader-{number}", "message": json.dumps(question), "document_urls": [url]}
+    request = urllib.request.Request(
+        f"http://{stand.server.address}/chat/", json.dumps(body).encode(), {"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request) as answer:
+        document = json.load(answer)
+    if not document["sources"]:
+        sys.exit(f"no passage of the document was found: {document}")
+    return document["timing"]["ingestion"]
+
+
 def plan(arms, rounds):
     direct, veris, *python = arms
     return [
@@ -75,6 +115,7 @@ def plan(arms, rounds):
         ("100 streams", partial(streaming, streams=100, rate=50, seconds=6), [direct, veris, *python], rounds),
         ("1000 streams", partial(streaming, streams=1000, rate=20, seconds=12, ramp=2), [direct, veris], rounds),
         ("5000 streams", partial(streaming, streams=5000, rate=1, seconds=20, ramp=8), [veris], 1),
+        ("documents", partial(beside_documents, streams=200, rate=20, seconds=8), [veris], rounds),
         ("leaving", partial(leaving, clients=30), [veris, *python], 1),
     ]
 

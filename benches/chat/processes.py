@@ -66,7 +66,10 @@ def veris_chat(binary, bedrock, scratch):
     """As the image runs it: sessions on disk, credentials from the metadata service."""
     home = Path(tempfile.mkdtemp(dir=scratch))
     config = home / "config.yaml"
-    config.write_text("max_streams: 20000\n")
+    # Documents come from the machine itself, which takes permission.
+    port = bedrock.address.split(":")[1]
+    documents = f"{{allow_http: true, allow_ports: [{port}], allow_networks: [127.0.0.0/8]}}"
+    config.write_text(f"max_streams: 20000\ndocuments: {documents}\n")
     endpoint = f"http://{bedrock.address}"
     env = {
         "HOST": "127.0.0.1",

@@ -19,12 +19,14 @@ use tokio::net::TcpListener;
 use tokio::time::{Instant, sleep_until};
 
 use crate::conversation::{Question, Token, now};
+use crate::documents;
 use crate::leaving::Departure;
 
 type Departures = Arc<Mutex<Vec<Departure>>>;
 
 /// Says where it listens, and answers until it is killed.
 pub(crate) async fn serve() -> anyhow::Result<()> {
+    documents::prepare();
     let listener = TcpListener::bind("127.0.0.1:0").await.context("failed to listen")?;
     println!("{}", json!({"address": listener.local_addr()?.to_string()}));
     let listener = listener.tap_io(|stream| {
@@ -33,6 +35,8 @@ pub(crate) async fn serve() -> anyhow::Result<()> {
     });
     let app = Router::new()
         .route("/model/{model}/converse-stream", post(converse_stream))
+        .route("/model/{model}/invoke", post(documents::embeddings))
+        .route("/report.pdf", get(documents::report))
         .route("/departures", get(departures))
         .route("/latest/api/token", put(([("x-aws-ec2-metadata-token-ttl-seconds", "21600")], "token")))
         .route("/latest/meta-data/iam/security-credentials/", get("bench"))
@@ -55,7 +59,7 @@ async fn departures(State(departures): State<Departures>) -> Json<Vec<Departure>
 async fn converse_stream(State(departures): State<Departures>, Json(body): Json<Value>) -> Response {
     let last = body["messages"].as_array().and_then(|messages| messages.last());
     let text = last.and_then(|message| message["content"][0]["text"].as_str());
-    let Some(question) = text.and_then(|text| serde_json::from_str(text).ok()) else {
+    let Some(question) = text.and_then(Question::in_text) else {
         return (StatusCode::BAD_REQUEST, [("x-amzn-errortype", "ValidationException")], "{}").into_response();
     };
     let frames = futures_util::stream::unfold(Speech::new(question, departures), async |mut speech| {

@@ -28,6 +28,11 @@ impl Question {
         Duration::from_micros(self.gap_us)
     }
 
+    /// The last line: servers put passages of documents before it.
+    pub(crate) fn in_text(text: &str) -> Option<Self> {
+        serde_json::from_str(text.lines().next_back()?).ok()
+    }
+
     /// As the text of a message.
     pub(crate) fn text(self) -> String {
         serde_json::json!(self).to_string()

@@ -8,8 +8,11 @@
 mod bedrock;
 mod clients;
 mod conversation;
+mod documents;
 mod leaving;
 mod load;
+#[path = "../../tests/it/pdf.rs"]
+mod pdf;
 mod reading;
 mod tally;
 
