@@ -29,12 +29,17 @@ check *paths:
 test *flags:
     cargo test --locked {{ flags }}
 
-# Fuzzes a reader of veris-toe: document, check, expression, condition or parameters
+# Fuzzes a target of veris-toe or veris-chat, which its fuzz/README.md lists
 [group('test')]
-fuzz target seconds='300':
-    cd crates/veris-toe && mkdir -p fuzz/corpus/{{ target }} && RUSTC_BOOTSTRAP=1 cargo fuzz run --sanitizer none {{ target }} fuzz/corpus/{{ target }} fuzz/seeds/{{ target }} -- -max_total_time={{ seconds }} -timeout=10
+fuzz crate target seconds='300':
+    cd crates/{{ crate }} && mkdir -p fuzz/corpus/{{ target }} fuzz/seeds/{{ target }} && RUSTC_BOOTSTRAP=1 cargo fuzz run --sanitizer none {{ target }} fuzz/corpus/{{ target }} fuzz/seeds/{{ target }} -- -max_total_time={{ seconds }} -timeout=10
 
 # Timings of the main job, as a table
 [group('bench')]
 bench *flags:
     benches/main-job.sh {{ flags }}
+
+# What streaming costs, beside the same server in Python: benches/chat.md and benches/chat.svg
+[group('bench')]
+bench-chat rounds='3':
+    benches/chat.sh {{ rounds }}
