@@ -126,13 +126,13 @@ fn a_detached_bake_is_followed_whatever_the_sources_are_by_then() {
 fn two_bakes_of_one_version_make_one_image() {
     let Some(cloud) = Cloud::up() else { return };
     fs_err::write(cloud.hold(), "").unwrap();
-    let bakes = [0; 2].map(|_| {
+    let runs = [0; 2].map(|_| {
         let mut bake = cloud.veris(&["bake", "--output", "json"]);
         bake.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     });
     cloud.wait_until("a build has begun", || !builds(&cloud.state(), "1.2.3").is_empty());
     fs_err::remove_file(cloud.hold()).unwrap();
-    let ended = bakes.map(|bake| bake.wait_with_output().unwrap());
+    let ended = runs.map(|run| run.wait_with_output().unwrap());
     let baked = ended.each_ref().map(|output| -> Value {
         assert!(output.status.success(), "{}", talk(output));
         serde_json::from_slice(&output.stdout).unwrap()
