@@ -84,7 +84,7 @@ impl Reader {
 pub(crate) fn filename(url: &Url) -> String {
     let last = url.path_segments().and_then(|mut parts| parts.next_back()).unwrap_or_default();
     let decoded = percent_decoded(last);
-    let name: String = decoded.chars().filter(|c| !chunk::is_hidden(*c) && !"[]()".contains(*c)).collect();
+    let name: String = decoded.chars().filter(|c| !chunk::is_hidden(*c) && !"[]()`<>\\".contains(*c)).collect();
     if name.trim().is_empty() { url.host_str().unwrap_or("document").to_owned() } else { name.trim().to_owned() }
 }
 

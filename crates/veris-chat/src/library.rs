@@ -6,8 +6,6 @@ mod ingest;
 mod passages;
 mod store;
 
-use std::sync::Arc;
-
 use aws_sdk_bedrockruntime::Client;
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
@@ -71,7 +69,7 @@ impl Library {
         self.store.check().await
     }
 
-    async fn has(self: &Arc<Self>, url: &Url) -> Result<bool, ApiError> {
+    async fn has(&self, url: &Url) -> Result<bool, ApiError> {
         self.store.has(url.as_str()).await.map_err(|error| ApiError::library(&error))
     }
 }

@@ -2,14 +2,16 @@
 
 use std::time::Instant;
 
+use tokio::sync::watch;
 use url::Url;
 
 use super::writer::{Stop, Writer};
 use super::{Status, Step};
 use crate::api_error::ApiError;
-use crate::library::{Citer, INSTRUCTION, Progress, question_with};
+use crate::documents::filename;
+use crate::library::{INSTRUCTION, Passage, Progress, question_with};
 use crate::prompt::Prompt;
-use crate::sessions::{History, Turn};
+use crate::sessions::{History, Turn, estimate};
 
 /// Documents that a session may gather.
 const MAX_DOCUMENTS: usize = 50;
@@ -19,16 +21,21 @@ const MAX_DOCUMENTS: usize = 50;
 pub(super) struct Asked {
     pub(super) turn: Turn,
     pub(super) question: String,
-    /// The question behind the passages that were found for it.
+    /// What was found for it, the nearest first.
+    pub(super) passages: Vec<Passage>,
+    /// The question behind these passages.
     text: String,
     /// Every document of the session from now on.
     pub(super) documents: Vec<Url>,
+    /// How many of them it had before this question.
+    known: usize,
 }
 
 impl Asked {
     /// A question without documents.
     pub(super) fn new(turn: Turn, question: String, more: Vec<Url>) -> Result<Self, ApiError> {
         let mut documents: Vec<Url> = turn.history.documents().iter().filter_map(|url| Url::parse(url).ok()).collect();
+        let known = documents.len();
         for url in more {
             if !documents.contains(&url) {
                 documents.push(url);
@@ -37,18 +44,35 @@ impl Asked {
         if documents.len() > MAX_DOCUMENTS {
             return Err(ApiError::too_many_documents(MAX_DOCUMENTS));
         }
-        Ok(Self { text: question.clone(), turn, question, documents })
+        Ok(Self { text: question.clone(), turn, question, passages: Vec::new(), documents, known })
     }
 
-    /// The conversation up to the question, as far as it fits.
+    fn found(&mut self, passages: Vec<Passage>) {
+        self.text = question_with(&passages, &self.question);
+        self.passages = passages;
+    }
+
+    /// The conversation up to the question, as far as it fits. Passages may take half of the budget.
     pub(super) fn prompt(&mut self, budget: u32) -> Prompt {
+        while estimate(&self.text) > budget / 2 && self.fewer_passages() {}
         self.turn.history.fit(&self.text, budget);
         self.same_prompt()
     }
 
-    /// With half of the history; none where there is nothing to leave out.
+    /// With half of the history, or without it with half of the passages; none where there is nothing to leave out.
     pub(super) fn shorter(&mut self) -> Option<Prompt> {
-        self.turn.history.halve().then(|| self.same_prompt())
+        (self.turn.history.halve() || self.fewer_passages()).then(|| self.same_prompt())
+    }
+
+    /// Leaves the half that is less near out.
+    fn fewer_passages(&mut self) -> bool {
+        if self.passages.is_empty() {
+            return false;
+        }
+        let mut passages = std::mem::take(&mut self.passages);
+        passages.truncate(passages.len() / 2);
+        self.found(passages);
+        true
     }
 
     fn same_prompt(&self) -> Prompt {
@@ -65,31 +89,40 @@ impl Writer {
             return Ok(());
         }
         let began = Instant::now();
+        let mut flights = Vec::new();
         for url in &asked.documents {
-            self.ingest(url).await?;
+            flights.push((url, self.state.library.require(url).await?));
+        }
+        for (number, (url, flight)) in flights.into_iter().enumerate() {
+            let Some(progress) = flight else { continue };
+            match self.follow(url, progress).await? {
+                // The library may have been lost, and the document be gone by now: the rest of the session is of use.
+                Err(error) if number < asked.known => {
+                    let message = format!("going on without {}: {}", filename(url), error.message());
+                    self.send(Step::Status(Status { status: "ingesting", message })).await?;
+                }
+                ended => ended?,
+            }
         }
         self.ingestion = began.elapsed();
         let message = "looking for passages that answer the question".to_owned();
         self.send(Step::Status(Status { status: "retrieving", message })).await?;
         let began = Instant::now();
-        let passages = self.state.library.search(&asked.documents, &asked.question).await?;
+        asked.found(self.state.library.search(&asked.documents, &asked.question).await?);
         self.retrieval = began.elapsed();
-        asked.text = question_with(&passages, &asked.question);
-        self.citer = Citer::new(passages);
         Ok(())
     }
 
     /// Tells how far the document is until it is there.
-    async fn ingest(&self, url: &Url) -> Result<(), Stop> {
-        let Some(mut progress) = self.state.library.require(url).await? else { return Ok(()) };
+    async fn follow(&self, url: &Url, mut progress: watch::Receiver<Progress>) -> Result<Result<(), ApiError>, Stop> {
         loop {
             let now = progress.borrow_and_update().clone();
             if let Progress::Ended(ended) = now {
-                return Ok(ended?);
+                return Ok(ended);
             }
             self.send(Step::Status(Status { status: "ingesting", message: now.told(url) })).await?;
             if progress.changed().await.is_err() {
-                return Err(ApiError::internal().into());
+                return Ok(Err(ApiError::internal()));
             }
         }
     }

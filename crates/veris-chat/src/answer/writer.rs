@@ -113,6 +113,8 @@ impl Writer {
             Request::Alone(prompt) => prompt,
         };
         self.reply = Some(self.ask(prompt).await?);
+        let passages = self.asked.as_ref().map(|asked| asked.passages.clone()).unwrap_or_default();
+        self.citer = Citer::new(passages);
         self.send(Step::Status(Status { status: "generating", message: "the model is answering".to_owned() })).await?;
         loop {
             let Some(reply) = &mut self.reply else { return Err(Stop::Failed(ApiError::internal())) };

@@ -1,7 +1,7 @@
 //! Reading a document into the library: once, however many ask for it at the same time, and to its end, whoever leaves.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 use tracing::Instrument as _;
@@ -30,6 +30,27 @@ pub(crate) enum Progress {
 #[derive(Debug, Default)]
 pub(super) struct Flights(Mutex<HashMap<Url, watch::Receiver<Progress>>>);
 
+/// A document that is being read. It ends when it is dropped, also by a panic: nobody waits for what does not go on.
+struct Flight {
+    library: Arc<Library>,
+    url: Url,
+    told: watch::Sender<Progress>,
+    ended: Result<(), ApiError>,
+}
+
+impl Flight {
+    fn land(&mut self, ended: Result<(), ApiError>) {
+        self.ended = ended;
+    }
+}
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        self.library.flights().remove(&self.url);
+        self.told.send_replace(Progress::Ended(self.ended.clone()));
+    }
+}
+
 impl Progress {
     /// In words, for whoever waits.
     pub(crate) fn told(&self, url: &Url) -> String {
@@ -48,24 +69,32 @@ impl Library {
         if self.has(url).await? {
             return Ok(None);
         }
-        let mut flights = self.flights.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut flights = self.flights();
         if let Some(progress) = flights.get(url) {
             return Ok(Some(progress.clone()));
         }
         let (told, progress) = watch::channel(Progress::Reading);
         flights.insert(url.clone(), progress.clone());
-        let (library, url) = (Arc::clone(self), url.clone());
-        let flight = async move {
-            let ended = library.ingest(&url, &told).await;
-            library.flights.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&url);
-            told.send_replace(Progress::Ended(ended));
+        let mut flight = Flight { library: Arc::clone(self), url: url.clone(), told, ended: Err(ApiError::internal()) };
+        let read = async move {
+            let ended = flight.library.ingest(&flight.url, &flight.told).await;
+            flight.land(ended);
         };
-        self.tasks.spawn(flight.in_current_span());
+        self.tasks.spawn(read.in_current_span());
         Ok(Some(progress))
+    }
+
+    fn flights(&self) -> MutexGuard<'_, HashMap<Url, watch::Receiver<Progress>>> {
+        // The map is consistent after every statement, so a panic elsewhere does not spoil it.
+        self.flights.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn ingest(&self, url: &Url, told: &watch::Sender<Progress>) -> Result<(), ApiError> {
         let _permit = self.permits.acquire().await.map_err(|_| ApiError::stopping())?;
+        // Another flight may have ended between the look into the store and the beginning of this one.
+        if self.has(url).await? {
+            return Ok(());
+        }
         let document = self.reader.read(url).await?;
         let vectors = self.vectors(&document, told).await?;
         let chunks = document.chunks.len();

@@ -25,7 +25,12 @@ pub(crate) const INSTRUCTION: &str = "The last message of the user begins with p
 impl Passage {
     /// `[report.pdf (p.2)](https://…)`, as the clients show it.
     pub(crate) fn citation(&self) -> String {
-        format!("[{} (p.{})]({})", self.filename, self.page, self.url)
+        format!("[{} (p.{})]({})", self.filename, self.page, self.link())
+    }
+
+    /// The URL without what would end a link in Markdown.
+    pub(crate) fn link(&self) -> String {
+        self.url.replace('(', "%28").replace(')', "%29").replace('`', "%60").replace('\\', "%5C")
     }
 
     /// An entry of an answer's `sources`.
@@ -38,6 +43,9 @@ impl Passage {
 /// The question behind the passages that were found for it. The name of the elements cannot be known to who wrote a document,
 /// so no text in it can end its element.
 pub(crate) fn question_with(passages: &[Passage], question: &str) -> String {
+    if passages.is_empty() {
+        return question.to_owned();
+    }
     let name = format!("document-{:08x}", fastrand::u32(..));
     let mut text = String::new();
     for (index, passage) in passages.iter().enumerate() {

@@ -10,7 +10,7 @@ use axum::routing::get;
 use serde_json::{Value, json};
 use veris_chat::{AppState, Settings};
 
-use crate::fake_bedrock::{FakeBedrock, says};
+use crate::fake_bedrock::{FakeBedrock, Script, says};
 use crate::pdf::pdf;
 use crate::server::{client, json, post, readable, text};
 use crate::web::Web;
@@ -160,4 +160,56 @@ async fn a_denied_embedding_model_is_named_with_its_cure() {
     assert_eq!(refused.status(), StatusCode::BAD_GATEWAY);
     let refused = json(refused).await;
     insta::assert_snapshot!(refused["error"]["message"].as_str().unwrap(), @"the organisation's policy denies the embedding model `cohere.denied` in us-east-1, so documents cannot be searched: allow bedrock:InvokeModel on it, or set EMBEDDING_MODEL_ID, for example to `us.cohere.embed-v4:0`");
+}
+
+#[tokio::test]
+async fn passages_give_way_where_the_model_has_no_room_for_them() {
+    let (web, _) = web().await;
+    let too_long = Script::Refuse {
+        status: 400,
+        code: "ValidationException",
+        message: "prompt is too long: 203884 tokens > 200000 maximum",
+    };
+    let bedrock = FakeBedrock::start([too_long, says(&["[1][2]"]), says(&["[1][2]"])]).await;
+    let folder = tempfile::tempdir().unwrap();
+    let documents = [web.url("/animals.pdf").to_string()];
+    let sources = |answer: &Value| answer["sources"].as_array().unwrap().len();
+
+    let state = state(&bedrock, &web, folder.path());
+    let answer = json(post(&state, "/chat/", &ask("a", "Dogs?", &documents)).await).await;
+    assert_eq!((sources(&answer), answer["citations"].as_array().unwrap().len()), (1, 1), "{answer}");
+    assert_eq!(last_message(&bedrock).matches("id=").count(), 1);
+
+    drop(state);
+    let state = state_with(&bedrock, &web, folder.path(), |settings| {
+        settings.model.context_tokens = 200.try_into().unwrap();
+    });
+    let answer = json(post(&state, "/chat/", &ask("b", "Dogs?", &documents)).await).await;
+    assert_eq!(sources(&answer), 1, "{answer}");
+}
+
+#[tokio::test]
+async fn a_session_goes_on_without_a_document_that_is_gone() {
+    let mut content = Some(pdf(&PAGES));
+    let once = std::sync::Mutex::new(move || content.take().ok_or(StatusCode::GONE));
+    let once = Arc::new(once);
+    let serve = move || std::future::ready((once.lock().unwrap())());
+    let web = Web::start(Router::new().route("/animals.pdf", get(serve))).await;
+    let bedrock = FakeBedrock::start((0..3).map(|_| says(&["ok"]))).await;
+    let folder = tempfile::tempdir().unwrap();
+    let url = web.url("/animals.pdf").to_string();
+    let before = state(&bedrock, &web, folder.path());
+    json(post(&before, "/chat/", &ask("a", "Cats?", std::slice::from_ref(&url))).await).await;
+    drop(before);
+
+    // Its library is lost, and the web has no document for a second time.
+    for name in ["documents.db", "documents.db-wal", "documents.db-shm"] {
+        let _ = std::fs::remove_file(folder.path().join(name));
+    }
+    let after = state(&bedrock, &web, folder.path());
+    let events = text(post(&after, "/chat/stream/", &ask("a", "And dogs?", &[])).await).await;
+    assert!(events.contains("going on without animals.pdf: "), "{events}");
+    assert!(events.contains("[DONE]") && !events.contains("\"error\""), "{events}");
+    let refused = post(&after, "/chat/", &ask("b", "Cats?", &[url])).await;
+    assert_eq!(refused.status(), StatusCode::BAD_GATEWAY, "what is asked for now must be there");
 }
