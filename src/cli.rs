@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    bake, check, demo, diff, images, launch, local, rollback, show, status, terminate, update, verify,
+    bake, check, demo, diff, images, launch, local, prune, rollback, show, status, terminate, update, verify,
 };
 use crate::env_vars;
 use crate::environment::EnvironmentName;
@@ -54,6 +54,7 @@ pub enum Command {
     Status(status::Status),
     Verify(verify::Verify),
     Terminate(terminate::Terminate),
+    Prune(prune::Prune),
     Update(update::Update),
     Local(local::Local),
     Demo(demo::Demo),

@@ -7,6 +7,7 @@ pub mod diff;
 pub mod images;
 pub mod launch;
 pub mod local;
+pub mod prune;
 pub mod rollback;
 pub mod show;
 pub mod status;
@@ -45,6 +46,7 @@ async fn dispatch(cli: Cli, printer: &Printer, interrupt: &Interrupt) -> Result<
         Command::Status(args) => status::run(args, &context().await?).await,
         Command::Verify(args) => verify::run(args, &context().await?).await,
         Command::Terminate(args) => terminate::run(args, &context().await?).await,
+        Command::Prune(args) => prune::run(args, &context().await?).await,
         Command::Update(args) => update::run(args, &context().await?).await,
         Command::Local(args) => local::run(args, &global, printer, interrupt).await,
         Command::Demo(args) => demo::run(args, &global, printer, interrupt).await,

@@ -31,6 +31,7 @@ pub mod lock;
 pub mod manifest;
 pub mod printer;
 pub mod process;
+pub mod prune;
 pub mod recipe;
 pub mod sse;
 pub mod suggest;

@@ -19,7 +19,7 @@ pub(super) fn is_not_found<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool
 }
 
 /// Turns "it is not there" into success.
-fn gone<T, E>(result: Result<T, SdkError<E>>, what: &str) -> Result<()>
+pub(super) fn gone<T, E>(result: Result<T, SdkError<E>>, what: &str) -> Result<()>
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {
@@ -156,15 +156,20 @@ async fn deregister_amis(context: &Context, arn: &str) -> Result<()> {
     ids.sort();
     ids.dedup();
     for id in ids {
-        let result = ec2.deregister_image().image_id(&id).delete_associated_snapshots(true).send().await;
-        match result {
-            Err(error) if !error.code().is_some_and(|code| code.starts_with("InvalidAMIID.")) => {
-                return Err(aws::describe(&format!("deregister {id}"), &error).into());
-            }
-            _ => {}
-        }
+        deregister(context, &id).await?;
     }
     Ok(())
+}
+
+/// Deregisters an AMI and deletes its snapshots.
+pub async fn deregister(context: &Context, id: &str) -> Result<()> {
+    let call = context.clients.ec2.deregister_image().image_id(id).delete_associated_snapshots(true);
+    match call.send().await {
+        Err(error) if !error.code().is_some_and(|code| code.starts_with("InvalidAMIID.")) => {
+            Err(aws::describe(&format!("deregister {id}"), &error).into())
+        }
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]

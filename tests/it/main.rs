@@ -13,6 +13,7 @@ mod guest_binary;
 mod guests;
 mod help;
 mod local;
+mod prune;
 #[path = "../../crates/veris-chat/tests/it/python.rs"]
 mod python;
 mod recipe;

@@ -11,6 +11,7 @@ use crate::wire::xml;
 mod addresses;
 mod console;
 mod filters;
+mod image_references;
 mod images;
 mod instance_attribute;
 mod instance_state;
@@ -55,6 +56,7 @@ async fn dispatch(call: &Call<'_>) -> Answer {
         "DeregisterImage" => images::deregister(call).await,
         "DescribeAddresses" => addresses::describe(call),
         "DescribeAvailabilityZones" => regions::describe_zones(call),
+        "DescribeImageReferences" => image_references::describe(call),
         "DescribeImages" => images::describe(call),
         "DescribeInstanceAttribute" => instance_attribute::describe(call),
         "DescribeInstanceStatus" => instance_status::describe(call),

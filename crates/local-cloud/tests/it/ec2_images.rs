@@ -1,6 +1,6 @@
 //! Images and their snapshots.
 
-use crate::support::{Sandbox, baked};
+use crate::support::{Sandbox, baked, launched};
 
 #[tokio::test]
 async fn a_baked_image_is_described_as_aws_would() {
@@ -123,4 +123,22 @@ async fn an_orphaned_snapshot_is_deleted_with_its_disk() {
     assert!(!disk.exists());
     let again = client.ec2("DeleteSnapshot", "SnapshotId=snap-0b0b0b0b0b0b0b0b0").await;
     assert_eq!(again.code(), "InvalidSnapshot.NotFound");
+}
+
+#[tokio::test]
+async fn whoever_uses_an_image_is_listed() {
+    let cloud = Sandbox::with_state(launched).await;
+    let client = cloud.operator();
+    let all = "ImageId.1=ami-0a0a0a0a0a0a0a0a0&IncludeAllResourceTypes=true";
+    let live = serde_json::json!({
+        "Name": "/veris/live", "Value": "ami-0a0a0a0a0a0a0a0a0", "Type": "String", "DataType": "aws:ec2:image",
+    });
+    assert_eq!(client.ssm("PutParameter", live).await.status, 200);
+    insta::assert_snapshot!(client.ec2("DescribeImageReferences", all).await.shown());
+    assert_eq!(
+        client.ec2("DescribeImageReferences", "ImageId.1=ami-0a0a0a0a0a0a0a0a0").await.code(),
+        "MissingParameter"
+    );
+    let unknown = "ImageId.1=ami-0123456789abcdef0&IncludeAllResourceTypes=true";
+    assert_eq!(client.ec2("DescribeImageReferences", unknown).await.code(), "InvalidAMIID.NotFound");
 }

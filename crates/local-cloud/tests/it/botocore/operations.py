@@ -50,6 +50,7 @@ def images():
     ec2.describe_images(Owners=["self"], Filters=[{"Name": "tag:veris:service", "Values": ["veris-chat"]}])
     ec2.describe_images(ImageIds=[IMAGE])
     ec2.describe_snapshots(OwnerIds=["self"])
+    ec2.describe_image_references(ImageIds=[IMAGE], IncludeAllResourceTypes=True)
     refused("InvalidAMIID.NotFound", ec2.describe_images, ImageIds=["ami-0123456789abcdef0"])
     refused("InvalidAMIID.Malformed", ec2.describe_images, ImageIds=["image"])
 

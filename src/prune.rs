@@ -1,0 +1,128 @@
+//! Which old images can go, and their removal.
+//!
+//! The AMI goes last: until then a run that was killed is found by the next one, which goes on with it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::Result;
+use aws_sdk_ec2::types::Image;
+use semver::Version;
+use serde::Serialize;
+
+use crate::aws;
+use crate::bake;
+use crate::context::Context;
+use crate::images::{self, BakedImage};
+
+/// EC2 looks at no more images in one call.
+const LOOKED_AT_ONCE: usize = 10;
+
+/// USD a month for a GiB of a snapshot: the list price in ap-southeast-2. A snapshot is billed by what is in it, so this is the most.
+const GIB_MONTH_USD: f64 = 0.055;
+
+/// What can go, and what stays for which reasons; the newest version first.
+#[derive(Debug)]
+pub struct Plan {
+    pub remove: Vec<Old>,
+    pub keep: Vec<Kept>,
+}
+
+/// An image that nobody needs.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Old {
+    pub version: Version,
+    pub image_id: String,
+    pub digest: String,
+    /// Size of its snapshots' volumes in GiB.
+    pub gib: u32,
+    /// What they cost in a month, at most.
+    pub monthly_usd: f64,
+}
+
+/// An image that stays.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Kept {
+    pub version: Version,
+    pub image_id: String,
+    pub reasons: Vec<String>,
+}
+
+/// Looks at all images of the service; changes nothing.
+pub async fn plan(context: &Context, newest: usize) -> Result<Plan> {
+    let images = images::find(&context.clients, &context.recipe).await?;
+    let users = users(context, &images).await?;
+    let sizes = sizes(context, &images).await?;
+    let versions: BTreeSet<&Version> = images.iter().map(|image| &image.version).collect();
+    let new: BTreeSet<&Version> = versions.into_iter().rev().take(newest).collect();
+    let mut plan = Plan { remove: Vec::new(), keep: Vec::new() };
+    for image in &images {
+        let mut reasons = Vec::new();
+        if new.contains(&image.version) {
+            reasons.push(format!("one of the {newest} newest"));
+        }
+        if image.state == "pending" {
+            reasons.push("it is being made".to_owned());
+        }
+        reasons.extend(users.get(&image.image_id).into_iter().flatten().map(|user| format!("used by {user}")));
+        let (version, image_id) = (image.version.clone(), image.image_id.clone());
+        if reasons.is_empty() {
+            let gib = sizes.get(&image_id).copied().unwrap_or_default();
+            let monthly_usd = (f64::from(gib) * GIB_MONTH_USD * 100.0).round() / 100.0;
+            plan.remove.push(Old { version, image_id, digest: image.digest.clone(), gib, monthly_usd });
+        } else {
+            plan.keep.push(Kept { version, image_id, reasons });
+        }
+    }
+    Ok(plan)
+}
+
+/// Removes what the plan says, the oldest first.
+pub async fn carry_out(context: &Context, plan: &Plan) -> Result<()> {
+    let kept: BTreeSet<&Version> = plan.keep.iter().map(|kept| &kept.version).collect();
+    for old in plan.remove.iter().rev() {
+        let Old { version, image_id, digest, .. } = old;
+        let mut stage = context.printer.stage(format!("Remove {} {version} ({image_id})", context.recipe.service));
+        // Another image of the version stays, and with it all that the version was made of.
+        if !kept.contains(version) {
+            bake::remove_version(context, version, digest, &mut stage).await?;
+        }
+        stage.update(image_id);
+        bake::deregister(context, image_id).await?;
+        stage.done("");
+    }
+    Ok(())
+}
+
+/// The ARNs of instances, launch templates, parameters and recipes that use an image, by its id.
+async fn users(context: &Context, images: &[BakedImage]) -> Result<BTreeMap<String, Vec<String>>> {
+    let mut users: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for some in images.chunks(LOOKED_AT_ONCE) {
+        let ids = some.iter().map(|image| image.image_id.clone()).collect();
+        let call = context.clients.ec2.describe_image_references();
+        let pages = call.set_image_ids(Some(ids)).include_all_resource_types(true).into_paginator().items().send();
+        let references = pages.collect::<Result<Vec<_>, _>>().await;
+        let references = references.map_err(|error| aws::describe("list who uses the images", &error))?;
+        for reference in references {
+            let (Some(id), Some(arn)) = (reference.image_id, reference.arn) else { continue };
+            users.entry(id).or_default().push(arn);
+        }
+    }
+    Ok(users)
+}
+
+async fn sizes(context: &Context, images: &[BakedImage]) -> Result<BTreeMap<String, u32>> {
+    if images.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let ids = images.iter().map(|image| image.image_id.clone()).collect();
+    let answer = context.clients.ec2.describe_images().set_image_ids(Some(ids)).send().await;
+    let answer = answer.map_err(|error| aws::describe("look at the images", &error))?;
+    Ok(answer.images().iter().filter_map(|image| Some((image.image_id.clone()?, gib(image)))).collect())
+}
+
+fn gib(image: &Image) -> u32 {
+    let volumes = image.block_device_mappings().iter().filter_map(|device| device.ebs.as_ref());
+    volumes.filter_map(|ebs| u32::try_from(ebs.volume_size?).ok()).sum()
+}
