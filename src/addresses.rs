@@ -1,17 +1,18 @@
 //! The Elastic IP that clients know, and who stands behind it.
 
-mod hand_over;
-
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
 use anyhow::Result;
+use aws_sdk_ec2::config::retry::RetryConfig;
+use aws_sdk_ec2::config::timeout::TimeoutConfig;
 use aws_sdk_ec2::types::{Address as Ec2Address, DomainType, Filter, ResourceType, Tag, TagSpecification};
 
-pub use self::hand_over::{HandOver, hand_over};
 use crate::aws::{self, Clients};
 use crate::context::Context;
 use crate::environment::ElasticIp;
 use crate::error::{cloud, user};
+use crate::ledger::LENGTH;
 use crate::tags;
 
 /// An Elastic IP of the account.
@@ -66,15 +67,18 @@ pub async fn find_or_allocate(context: &Context) -> Result<Address> {
         .tags(tag(tags::SERVICE))
         .tags(tag("Name"))
         .build();
-    let answer = context
-        .clients
-        .ec2
-        .allocate_address()
-        .domain(DomainType::Vpc)
-        .tag_specifications(tags)
-        .send()
-        .await
-        .map_err(|error| aws::describe(&format!("allocate an Elastic IP for {service}"), &error))?;
+    // The call takes no token: asked a second time after a lost answer, EC2 would allocate a second address.
+    let once = aws_sdk_ec2::config::Builder::new().retry_config(RetryConfig::disabled());
+    let call = context.clients.ec2.allocate_address().domain(DomainType::Vpc).tag_specifications(tags);
+    let answer = match call.customize().config_override(once).send().await {
+        Ok(answer) => answer,
+        Err(error) => {
+            return match find(context).await? {
+                Some(address) => Ok(address),
+                None => Err(aws::describe(&format!("allocate an Elastic IP for {service}"), &error).into()),
+            };
+        }
+    };
     let ip = answer.public_ip().and_then(|ip| ip.parse().ok());
     match (answer.allocation_id, ip) {
         (Some(allocation_id), Some(ip)) => Ok(Address { allocation_id, ip, holder: None }),
@@ -90,6 +94,8 @@ pub async fn associate(clients: &Clients, address: &Address, instance_id: &str) 
         .allocation_id(&address.allocation_id)
         .instance_id(instance_id)
         .allow_reassociation(true)
+        .customize()
+        .config_override(within_the_lease())
         .send()
         .await;
     call.map_err(|error| aws::describe(&format!("put instance {instance_id} behind {}", address.ip), &error))?;
@@ -102,9 +108,20 @@ pub async fn disassociate(clients: &Clients, address: &Address) -> Result<()> {
     let answer = clients.ec2.describe_addresses().allocation_ids(&address.allocation_id).send().await;
     let answer = answer.map_err(|error| aws::describe(&attempted, &error))?;
     let Some(association) = answer.addresses().first().and_then(Ec2Address::association_id) else { return Ok(()) };
-    let call = clients.ec2.disassociate_address().association_id(association).send().await;
+    let call = clients.ec2.disassociate_address().association_id(association).customize();
+    let call = call.config_override(within_the_lease()).send().await;
     call.map_err(|error| aws::describe(&attempted, &error))?;
     Ok(())
+}
+
+/// A call that moves the address must not come to its end when somebody else may lead by then: a confirmed lease lasts for another
+/// half of its length.
+fn within_the_lease() -> aws_sdk_ec2::config::Builder {
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(5))
+        .operation_attempt_timeout(Duration::from_secs(10))
+        .operation_timeout(LENGTH * 2 / 5);
+    aws_sdk_ec2::config::Builder::new().timeout_config(timeouts.build())
 }
 
 async fn describe(clients: &Clients, filter: Filter) -> Result<Vec<Address>> {

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    bake, check, demo, diff, images, launch, local, prune, rollback, show, status, terminate, update, verify,
+    bake, check, demo, diff, history, images, launch, local, promote, prune, rollback, show, status, terminate, update,
+    verify,
 };
 use crate::env_vars;
 use crate::environment::EnvironmentName;
@@ -48,6 +49,8 @@ pub enum Command {
     Check(check::Check),
     Launch(launch::Launch),
     Rollback(rollback::Rollback),
+    Promote(promote::Promote),
+    History(history::History),
     Images(images::Images),
     Show(show::Show),
     Diff(diff::Diff),

@@ -4,9 +4,11 @@ pub mod bake;
 pub mod check;
 pub mod demo;
 pub mod diff;
+pub mod history;
 pub mod images;
 pub mod launch;
 pub mod local;
+pub mod promote;
 pub mod prune;
 pub mod rollback;
 pub mod show;
@@ -40,6 +42,8 @@ async fn dispatch(cli: Cli, printer: &Printer, interrupt: &Interrupt) -> Result<
         Command::Check(args) => check::run(args, &global, printer).await,
         Command::Launch(args) => launch::run(args, &context().await?).await,
         Command::Rollback(args) => rollback::run(args, &context().await?).await,
+        Command::Promote(args) => promote::run(args, &context().await?).await,
+        Command::History(args) => history::run(args, &context().await?).await,
         Command::Images(args) => images::run(args, &context().await?).await,
         Command::Show(args) => show::run(args, &context().await?).await,
         Command::Diff(args) => diff::run(args, &context().await?).await,

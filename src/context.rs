@@ -1,6 +1,7 @@
 //! What a command works on: project, recipe, environment, clients, printer.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Result;
 
@@ -9,6 +10,7 @@ use crate::cli::GlobalArgs;
 use crate::environment::Environment;
 use crate::error::{Failure, user};
 use crate::interrupt::Interrupt;
+use crate::ledger::Process;
 use crate::local;
 use crate::printer::Printer;
 use crate::recipe::Recipe;
@@ -24,6 +26,21 @@ pub struct Context {
     pub journals: PathBuf,
     pub printer: Printer,
     pub interrupt: Interrupt,
+    /// By which other operators know this run.
+    pub process: Process,
+    pub pace: Pace,
+}
+
+/// How often something is looked at that takes its time.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace {
+    pub every: Duration,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self { every: Duration::from_millis(300) }
+    }
 }
 
 impl Context {
@@ -32,7 +49,8 @@ impl Context {
         let environment = recipe.environment(&global.environment).map_err(Failure::from)?.clone();
         let clients = Clients::connect(&environment).await?;
         let journals = local::journals(environment.target)?;
-        Ok(Self { project, recipe, environment, clients, journals, printer, interrupt })
+        let (process, pace) = (Process::this(), Pace::default());
+        Ok(Self { project, recipe, environment, clients, journals, printer, interrupt, process, pace })
     }
 }
 

@@ -1,115 +1,132 @@
-//! From an image to the instance behind the address; everything is taken back when a step fails.
+//! From a plan to the instance behind the address, or back to where everything was.
+//!
+//! A deployment is decided from the ledger and from what EC2 shows ([`next`]), one step at a time, so that a run that was killed
+//! is finished or taken back by the next one ([`recover`]).
 
-use std::time::Duration;
+mod act;
+mod drive;
+mod next;
+mod recover;
+mod scene;
 
-use anyhow::{Error, Result};
+use std::time::{Duration, Instant};
 
-use crate::addresses::{self, Address, HandOver, hand_over};
+use anyhow::Result;
+
+use self::drive::Deployment;
+pub use self::scene::Scene;
 use crate::context::Context;
-use crate::error::cloud;
-use crate::health::{self, Endpoint};
-use crate::images::BakedImage;
-use crate::instances::{self, Instance};
-use crate::interrupt::Shield;
+use crate::error::{Failure, cloud};
+use crate::ledger::{Entry, Holder, Kind, Lease, Ledger, Record, Task};
 use crate::user_data::UserData;
-use crate::wait::Patience;
 
-/// Lines of the console that are shown when a launch failed.
-const CONSOLE_LINES: usize = 20;
+/// Attempts to begin: each time somebody else was faster.
+const ATTEMPTS: u32 = 5;
 
-/// An instance that serves.
+/// How a deployment is done.
+#[derive(Debug, Clone)]
+pub struct Options {
+    pub kind: Kind,
+    pub reason: Option<String>,
+    /// How long the service may take until it answers.
+    pub timeout: Duration,
+    /// How long the new instance is watched behind the address.
+    pub soak: Duration,
+    /// Whether it must have answered one question before the address moves.
+    pub chat: bool,
+}
+
+/// What is to be done, decided from a [`Scene`].
+#[derive(Debug, Clone)]
+pub struct Plan {
+    pub task: Task,
+    pub settings: Settings,
+}
+
+/// User data of an instance that is created.
+#[derive(Debug, Clone)]
+pub enum Settings {
+    /// Nothing is created.
+    None,
+    Given(UserData),
+    /// Those of this instance.
+    Of(String),
+}
+
+/// A deployment that ended well.
 #[derive(Debug)]
 pub struct Deployed {
+    pub record: Record,
     pub instance_id: String,
-    /// The address, with the holder it had before.
-    pub address: Address,
+    /// Where its service is reached.
+    pub url: String,
+    pub seconds: f64,
+    /// What could not be done although the deployment itself ended well.
+    pub warnings: Vec<String>,
 }
 
-/// Runs an instance of `image`, waits until it proves to be that image, and puts it behind the address.
-///
-/// When a step fails or the user interrupts, the new instance is terminated and whoever served before serves on.
+/// Carries out what `decide` plans. What others left half-done is finished or taken back before.
 pub async fn deploy(
     context: &Context,
-    image: &BakedImage,
-    user_data: &UserData,
-    timeout: Duration,
+    options: &Options,
+    decide: impl Fn(&Scene) -> Result<Plan, Failure>,
 ) -> Result<Deployed> {
-    let shield = context.interrupt.shield();
-    let stage = context.printer.stage(format!("Run an instance of {} {}", image.service, image.version));
-    // Not interruptible: an instance must never start without its id being known here.
-    let instance_id = instances::run(context, image, user_data).await?;
-    stage.done(&instance_id);
-    match promote(context, image, &instance_id, timeout, &shield).await {
-        Ok(address) => Ok(Deployed { instance_id, address }),
-        Err(error) => Err(take_back(context, &instance_id, error).await),
+    let started = Instant::now();
+    let ledger = Ledger::of(context);
+    let (scene, holder) = tokio::join!(Scene::look(context, &ledger), Holder::here(context));
+    let (mut scene, holder) = (scene?, holder?);
+    for _ in 0..ATTEMPTS {
+        if recover::open(context, &ledger, &scene.entries, &holder).await? {
+            scene = Scene::look(context, &ledger).await?;
+        }
+        let plan = decide(&scene)?;
+        let reason = options.reason.as_deref();
+        let record = Record::begin(options.kind, holder.clone(), reason, Some(plan.task.clone()));
+        // From here on a Ctrl-C is answered by taking back.
+        let shield = context.interrupt.shield();
+        let Some(lease) = Lease::begin(&ledger, record, scene.last_number()).await? else {
+            scene = Scene::look(context, &ledger).await?;
+            continue;
+        };
+        let deployment = Deployment::begin(context, &lease, options, plan, scene).await?;
+        return deployment.carry_out(&shield, started).await;
     }
+    Err(cloud(format!("other operators began a deployment each time this one wanted to, {ATTEMPTS} times"))
+        .hint("`veris history` shows them; agree with them, and run the command again")
+        .into())
 }
 
-async fn promote(
-    context: &Context,
-    image: &BakedImage,
-    instance_id: &str,
-    timeout: Duration,
-    shield: &Shield,
-) -> Result<Address> {
-    shield.run(ready(context, image, instance_id, timeout)).await?;
-    let address = addresses::find_or_allocate(context).await?;
-    let mut stage = context.printer.stage(format!("Move the address {}", address.ip));
-    let to = HandOver {
-        clients: &context.clients,
-        address: &address,
-        port: context.recipe.port,
-        instance_id,
-        image,
-        promote: true,
-    };
-    hand_over(&to, shield, &mut stage).await?;
-    stage.done("");
-    Ok(address)
-}
-
-/// Waits until the instance runs and its service answers as `image`.
-async fn ready(context: &Context, image: &BakedImage, instance_id: &str, timeout: Duration) -> Result<()> {
-    let mut stage = context.printer.stage("Wait until it runs");
-    let instance = instances::wait_until_running(&context.clients, instance_id, &mut stage).await?;
-    stage.done("");
-    let endpoint = endpoint(context, &instance)?;
-    let mut stage = context.printer.stage(format!("Wait until {} answers", endpoint.url()));
-    let patience = Patience { deadline: timeout, every: Duration::from_millis(500), streak: 3 };
-    health::wait(endpoint, image, patience, &mut stage).await?;
-    stage.done(format!("{} {}", image.service, image.version));
+/// Finishes or takes back whatever somebody has left half-done, where nobody leads it any more.
+pub async fn tidy(context: &Context) -> Result<()> {
+    let ledger = Ledger::of(context);
+    let (entries, holder) = tokio::try_join!(ledger.read(), Holder::here(context))?;
+    recover::open(context, &ledger, &entries, &holder).await?;
     Ok(())
 }
 
-fn endpoint(context: &Context, instance: &Instance) -> Result<Endpoint> {
-    let missing = || {
-        cloud(format!("instance {} has no public address on which its service could be checked", instance.instance_id))
-            .hint("use a subnet that assigns public addresses")
-    };
-    Ok(Endpoint { address: instance.public_ip.ok_or_else(missing)?, port: context.recipe.port })
+/// How long a new instance is watched where the user names no seconds: in the local cloud things are tried out.
+pub fn soak(context: &Context, seconds: Option<u64>) -> Duration {
+    let default = if context.environment.is_local() { 2 } else { 30 };
+    Duration::from_secs(seconds.unwrap_or(default))
 }
 
-async fn take_back(context: &Context, instance_id: &str, error: Error) -> Error {
-    let printer = &context.printer;
-    let lines = instances::last_lines(&context.clients, instance_id, CONSOLE_LINES).await;
-    if !lines.is_empty() {
-        printer.talk(format_args!("The last lines of the console of {instance_id}:"));
-        for line in lines {
-            printer.talk(format_args!("  {line}"));
-        }
-    }
-    let mut stage = printer.stage(format!("Terminate {instance_id}"));
-    match instances::terminate(&context.clients, instance_id, &mut stage).await {
-        Ok(()) => {
-            stage.done("");
-            error.context(format!("the launch failed, and instance {instance_id} was terminated"))
-        }
-        Err(second) => {
-            stage.fail("");
-            error.context(format!(
-                "the launch failed, and instance {instance_id} could not be terminated ({second:#}); remove it with \
-                 `veris terminate {instance_id}`"
-            ))
-        }
+/// A deployment that is under way, for people who only look.
+pub fn under_way(entries: &[Entry]) -> Option<String> {
+    let record = &entries.last()?.record;
+    let since = record.began.strftime("%Y-%m-%d %H:%M:%S UTC");
+    record.is_under_way().then(|| {
+        format!(
+            "deployment {}, a {}, is under way since {since}, led by {}",
+            record.number,
+            record.kind.noun(),
+            record.by
+        )
+    })
+}
+
+/// What could not be done is said where people read; the deployment itself ended well.
+pub(crate) fn warn(context: &Context, deployed: &Deployed) {
+    for warning in &deployed.warnings {
+        context.printer.talk(format_args!("warning: {warning}"));
     }
 }

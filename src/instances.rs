@@ -16,7 +16,7 @@ use serde::Serialize;
 
 pub use self::console::last_lines;
 pub use self::run::run;
-pub use self::state::{start, terminate, wait_until_running};
+pub use self::state::{refuse_impaired, start, stop, terminate, wait_until_running};
 use crate::aws::{self, Clients};
 use crate::error::cloud;
 use crate::images::BakedImage;
@@ -39,6 +39,9 @@ pub struct Instance {
     pub commit: String,
     pub image_id: String,
     pub launched: Option<Timestamp>,
+    /// See [`tags::DEPLOYMENT`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deployment: Option<String>,
     /// See [`tags::PROMOTED_AT`].
     pub promoted_at: Option<Timestamp>,
     /// See [`tags::ROLLED_BACK_AT`].

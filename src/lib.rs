@@ -26,6 +26,7 @@ pub mod images;
 pub mod instances;
 pub mod interrupt;
 pub mod kill_point;
+pub mod ledger;
 pub mod local;
 pub mod lock;
 pub mod manifest;

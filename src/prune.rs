@@ -13,6 +13,7 @@ use crate::aws;
 use crate::bake;
 use crate::context::Context;
 use crate::images::{self, BakedImage};
+use crate::ledger::{Ending, Entry, Ledger};
 
 /// EC2 looks at no more images in one call.
 const LOOKED_AT_ONCE: usize = 10;
@@ -54,6 +55,7 @@ pub async fn plan(context: &Context, newest: usize) -> Result<Plan> {
     let images = images::find(&context.clients, &context.recipe).await?;
     let users = users(context, &images).await?;
     let sizes = sizes(context, &images).await?;
+    let served = served(&Ledger::of(context).read().await?);
     let versions: BTreeSet<&Version> = images.iter().map(|image| &image.version).collect();
     let new: BTreeSet<&Version> = versions.into_iter().rev().take(newest).collect();
     let mut plan = Plan { remove: Vec::new(), keep: Vec::new() };
@@ -64,6 +66,9 @@ pub async fn plan(context: &Context, newest: usize) -> Result<Plan> {
         }
         if image.state == "pending" {
             reasons.push("it is being made".to_owned());
+        }
+        if served.contains(&image.image_id) {
+            reasons.push("it served last, or before what does".to_owned());
         }
         reasons.extend(users.get(&image.image_id).into_iter().flatten().map(|user| format!("used by {user}")));
         let (version, image_id) = (image.version.clone(), image.image_id.clone());
@@ -93,6 +98,19 @@ pub async fn carry_out(context: &Context, plan: &Plan) -> Result<()> {
         stage.done("");
     }
     Ok(())
+}
+
+/// The images that served last, by the ledger: the live one, and the one that `veris rollback` would return to.
+fn served(entries: &[Entry]) -> Vec<String> {
+    let mut images: Vec<String> = Vec::new();
+    for record in entries.iter().rev().map(|entry| &entry.record).filter(|record| record.ended_as(Ending::Live)) {
+        let image = record.task.as_ref().map(|task| &task.to.image_id);
+        if let Some(image) = image.filter(|image| !images.contains(image)) {
+            images.push(image.clone());
+        }
+    }
+    images.truncate(2);
+    images
 }
 
 /// The ARNs of instances, launch templates, parameters and recipes that use an image, by its id.

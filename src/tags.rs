@@ -12,6 +12,9 @@ pub const DIGEST: &str = "veris:digest";
 /// Commit the image was baked from.
 pub const COMMIT: &str = "veris:commit";
 
+/// The deployment that created an instance, as `ENVIRONMENT/NUMBER`.
+pub const DEPLOYMENT: &str = "veris:deployment";
+
 /// When an instance was put behind the address for the first time (RFC 3339).
 pub const PROMOTED_AT: &str = "veris:promoted-at";
 

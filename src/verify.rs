@@ -71,6 +71,11 @@ pub async fn all(endpoint: Endpoint, image: &BakedImage, printer: &Printer) -> V
     checks.made
 }
 
+/// One question and its streamed answer; the error says what was seen instead.
+pub async fn chat(endpoint: Endpoint) -> Result<(), String> {
+    chat::stream(&endpoint.url()).await
+}
+
 struct Checks<'a> {
     printer: &'a Printer,
     made: Vec<Check>,

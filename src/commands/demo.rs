@@ -52,7 +52,7 @@ pub async fn run(args: Demo, global: &GlobalArgs, printer: &Printer, interrupt: 
     }
     let mut script = Script::begin(global, printer).await?;
     let context = script.cloud(global, printer, interrupt).await?;
-    let mut shown = script.play(&context).await?;
+    let mut shown = Box::pin(script.play(&context)).await?;
     if args.down {
         down::down(&down::Down::default(), printer).await?;
         shown.down = true;

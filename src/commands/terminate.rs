@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::addresses;
 use crate::context::Context;
+use crate::deploy;
 use crate::environment::Target;
 use crate::error::{Failure, user};
 use crate::exit_status::ExitStatus;
@@ -50,6 +51,7 @@ struct Ended {
 }
 
 pub async fn run(args: Terminate, context: &Context) -> Result<ExitStatus> {
+    deploy::tidy(context).await?;
     let service = context.recipe.service.to_string();
     let (address, instances) = tokio::try_join!(addresses::find(context), instances::list(&context.clients, &service))?;
     let holder = address.and_then(|address| address.holder);

@@ -21,6 +21,7 @@ pub(super) fn instance(instance: &Ec2Instance) -> Option<Instance> {
         commit: tag(tags::COMMIT).unwrap_or_default().to_owned(),
         image_id: instance.image_id()?.to_owned(),
         launched: instance.launch_time().and_then(|time| Timestamp::from_second(time.secs()).ok()),
+        deployment: tag(tags::DEPLOYMENT).map(ToOwned::to_owned),
         promoted_at: time(tags::PROMOTED_AT),
         rolled_back_at: time(tags::ROLLED_BACK_AT),
     })

@@ -1,7 +1,6 @@
 //! `RunInstances`, once: the client token makes a repeated call answer the same instance.
 
 use anyhow::Result;
-use aws_sdk_ec2::error::ProvideErrorMetadata as _;
 use aws_sdk_ec2::operation::run_instances::builders::RunInstancesFluentBuilder;
 use aws_sdk_ec2::types::{
     BlockDeviceMapping, EbsBlockDevice, HttpTokensState, IamInstanceProfileSpecification,
@@ -10,7 +9,6 @@ use aws_sdk_ec2::types::{
 };
 use sha2::{Digest as _, Sha256};
 
-use super::{Instance, get};
 use crate::aws;
 use crate::context::Context;
 use crate::error::cloud;
@@ -18,38 +16,27 @@ use crate::images::BakedImage;
 use crate::tags;
 use crate::user_data::UserData;
 
-/// Tokens to try: a token whose instance has served or ended already is spent.
-const ATTEMPTS: u32 = 20;
-
 /// Runs one instance of `image` and answers its id, as soon as EC2 has accepted it.
 ///
-/// The token is derived from what is asked for. Where this tool was killed between the call and its answer, the next
-/// launch of the same image with the same `.env` takes that instance over instead of leaving it behind.
-pub async fn run(context: &Context, image: &BakedImage, user_data: &UserData) -> Result<String> {
-    for attempt in 0..ATTEMPTS {
-        let call = request(context, image, user_data).client_token(token(context, image, user_data, attempt));
-        let answer = match call.send().await {
-            Ok(answer) => answer,
-            Err(error) if error.code() == Some("IdempotentParameterMismatch") => continue,
-            Err(error) => {
-                let attempted = format!("run an instance of {} {} ({})", image.service, image.version, image.image_id);
-                return Err(aws::describe(&attempted, &error).into());
-            }
-        };
-        let started = answer.instances().first().and_then(|instance| instance.instance_id());
-        let id = started.ok_or_else(|| cloud("the answer to RunInstances names no instance"))?;
-        let fresh = |instance: &Instance| instance.exists() && instance.promoted_at.is_none();
-        // EC2 may not know an instance it has just made; then it is fresh.
-        if get(&context.clients, id).await?.as_ref().is_none_or(fresh) {
-            return Ok(id.to_owned());
-        }
-    }
-    Err(cloud(format!("RunInstances answered instances that had served already, {ATTEMPTS} times"))
-        .hint("run the command again; tokens are forgotten after a day")
-        .into())
+/// `deployment` is the tag by which a later run finds the instance, and what the token is made of: however often this is asked
+/// within one deployment, there is one instance.
+pub async fn run(
+    context: &Context,
+    image: &BakedImage,
+    user_data: &UserData,
+    deployment: (&str, &str),
+) -> Result<String> {
+    let (tag, nonce) = deployment;
+    let call = request(context, image, user_data, tag).client_token(token(tag, nonce));
+    let answer = call.send().await.map_err(|error| {
+        let attempted = format!("run an instance of {} {} ({})", image.service, image.version, image.image_id);
+        aws::describe(&attempted, &error)
+    })?;
+    let started = answer.instances().first().and_then(|instance| instance.instance_id());
+    Ok(started.ok_or_else(|| cloud("the answer to RunInstances names no instance"))?.to_owned())
 }
 
-fn request(context: &Context, image: &BakedImage, user_data: &UserData) -> RunInstancesFluentBuilder {
+fn request(context: &Context, image: &BakedImage, user_data: &UserData, deployment: &str) -> RunInstancesFluentBuilder {
     let environment = &context.environment;
     let profile = environment.instance_profile.as_ref();
     let groups = Some(environment.security_groups.clone()).filter(|groups| !groups.is_empty());
@@ -68,7 +55,7 @@ fn request(context: &Context, image: &BakedImage, user_data: &UserData) -> RunIn
         .user_data(user_data.as_base64())
         .metadata_options(metadata_options())
         .block_device_mappings(root_volume(context))
-        .tag_specifications(tag_specification(image))
+        .tag_specifications(tag_specification(image, deployment))
 }
 
 /// A request that was smuggled through the service must not reach the role's credentials: tokens, and one hop.
@@ -92,7 +79,7 @@ fn root_volume(context: &Context) -> BlockDeviceMapping {
 }
 
 /// Tags are given at creation, so that no instance of ours ever exists without them.
-fn tag_specification(image: &BakedImage) -> TagSpecification {
+fn tag_specification(image: &BakedImage, deployment: &str) -> TagSpecification {
     let name = format!("{} {}", image.service, image.version);
     let version = image.version.to_string();
     let tags = [
@@ -101,23 +88,16 @@ fn tag_specification(image: &BakedImage) -> TagSpecification {
         (tags::VERSION, &version),
         (tags::DIGEST, &image.digest),
         (tags::COMMIT, &image.commit),
+        (tags::DEPLOYMENT, deployment),
     ];
     let tags = tags.map(|(key, value)| Tag::builder().key(key).value(value).build());
     TagSpecification::builder().resource_type(ResourceType::Instance).set_tags(Some(tags.into())).build()
 }
 
 /// 64 characters, EC2's limit.
-fn token(context: &Context, image: &BakedImage, user_data: &UserData, attempt: u32) -> String {
-    let environment = &context.environment;
+fn token(deployment: &str, nonce: &str) -> String {
     let mut hash = Sha256::new();
-    for part in [
-        image.image_id.as_str(),
-        environment.name.as_str(),
-        environment.instance_type.as_str(),
-        environment.subnet.as_deref().unwrap_or_default(),
-        user_data.as_base64(),
-        &attempt.to_string(),
-    ] {
+    for part in [deployment, nonce] {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part);
     }

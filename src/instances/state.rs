@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use aws_sdk_ec2::types::SummaryStatus;
 
 use super::{Instance, State, get, is_unknown};
 use crate::aws::{self, Clients};
@@ -11,14 +12,20 @@ use crate::printer::Stage;
 use crate::wait::{self, Patience, Seen};
 
 /// AWS starts an instance in well under a minute; an emulated processor takes longer.
-const RUNNING: Patience = Patience { deadline: Duration::from_mins(5), every: Duration::from_millis(500), streak: 3 };
+const RUNNING: Duration = Duration::from_mins(5);
 
 /// Waiting for the end of an instance; AWS lets it shut down for minutes at times.
 const GONE: Patience = Patience { deadline: Duration::from_mins(10), every: Duration::from_secs(1), streak: 1 };
 
 /// Waits until the instance is running. An instance that ended instead is an error at once, with EC2's reason.
-pub async fn wait_until_running(clients: &Clients, instance_id: &str, stage: &mut Stage) -> Result<Instance> {
-    wait::until(RUNNING, &format!("instance {instance_id} is running"), stage, async || {
+pub async fn wait_until_running(
+    clients: &Clients,
+    instance_id: &str,
+    every: Duration,
+    stage: &mut Stage,
+) -> Result<Instance> {
+    let patience = Patience { deadline: RUNNING, every, streak: 3 };
+    wait::until(patience, &format!("instance {instance_id} is running"), stage, async || {
         let Some(instance) = get(clients, instance_id).await? else {
             return Ok(Seen::NotYet("EC2 does not know it yet".to_owned()));
         };
@@ -35,10 +42,32 @@ pub async fn wait_until_running(clients: &Clients, instance_id: &str, stage: &mu
 }
 
 /// Starts a stopped instance and waits until it runs.
-pub async fn start(clients: &Clients, instance_id: &str, stage: &mut Stage) -> Result<Instance> {
+pub async fn start(clients: &Clients, instance_id: &str, every: Duration, stage: &mut Stage) -> Result<Instance> {
     let call = clients.ec2.start_instances().instance_ids(instance_id).send().await;
     call.map_err(|error| aws::describe(&format!("start instance {instance_id}"), &error))?;
-    wait_until_running(clients, instance_id, stage).await
+    wait_until_running(clients, instance_id, every, stage).await
+}
+
+/// Asks an instance to shut down, and does not wait for it.
+pub async fn stop(clients: &Clients, instance_id: &str) -> Result<()> {
+    let call = clients.ec2.stop_instances().instance_ids(instance_id).send().await;
+    call.map_err(|error| aws::describe(&format!("stop instance {instance_id}"), &error))?;
+    Ok(())
+}
+
+/// Fails where EC2's own checks of the machine fail. Checks that are not made yet are not waited for: the service has answered.
+pub async fn refuse_impaired(clients: &Clients, instance_id: &str) -> Result<()> {
+    let answer = clients.ec2.describe_instance_status().instance_ids(instance_id).send().await;
+    let answer = answer.map_err(|error| aws::describe(&format!("read the status checks of {instance_id}"), &error))?;
+    for status in answer.instance_statuses() {
+        let checks = [("instance", status.instance_status()), ("system", status.system_status())];
+        for (check, summary) in checks {
+            if summary.and_then(|summary| summary.status()) == Some(&SummaryStatus::Impaired) {
+                return Err(cloud(format!("EC2's {check} status check of {instance_id} fails")).into());
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Terminates an instance and waits until EC2 says that it ends.

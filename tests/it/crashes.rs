@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::stand_in::{Cloud, talk};
 
 /// Runs a command that is killed at the given place; false if it comes to its end before.
-fn killed(cloud: &Cloud, place: u32, arguments: &[&str]) -> bool {
+pub(crate) fn killed(cloud: &Cloud, place: u32, arguments: &[&str]) -> bool {
     let output = cloud.veris(arguments).env("VERIS_KILL_AT", place.to_string()).output().unwrap();
     let is_killed = output.status.signal() == Some(9);
     assert!(is_killed || output.status.success(), "{arguments:?} at {place}: {}", talk(&output));

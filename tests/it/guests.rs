@@ -81,7 +81,8 @@ fn verify(cloud: &Cloud) {
 
 fn replace_by_second(cloud: &Cloud, url: &str) {
     cloud.json(&["bake", "--version", "1.1.0"]);
-    let launched = cloud.json(&["launch", "--env-file", &cloud.env_file("QDRANT_URL=\n")]);
+    // It stays as it is, so that the way back takes a second.
+    let launched = cloud.json(&["launch", "--keep", "running", "--env-file", &cloud.env_file("QDRANT_URL=\n")]);
     assert_eq!(launched["url"], json!(url), "the address changed");
     assert_eq!(launched["version"], "1.1.0");
     assert_eq!(chat::version(url), "1.1.0");

@@ -11,6 +11,8 @@ fn every_command_explains_itself() {
         "check",
         "launch",
         "rollback",
+        "promote",
+        "history",
         "images",
         "status",
         "verify",

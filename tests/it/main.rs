@@ -6,6 +6,7 @@ mod command;
 mod component;
 mod contents;
 mod crashes;
+mod deploy;
 mod digest;
 mod env_file;
 mod errors;

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use veris::aws::Clients;
 use veris::bake::{self, Baked};
 use veris::commands::update;
-use veris::context::Context;
+use veris::context::{Context, Pace};
 use veris::environment::{Environment, EnvironmentName};
 use veris::error::Report;
 use veris::interrupt::Interrupt;
+use veris::ledger::Process;
 use veris::printer::{Output, Printer};
 use veris::recipe::Recipe;
 
@@ -23,7 +24,8 @@ async fn account(cloud: &Cloud) -> Context {
     let clients = Clients::of_local_cloud(&cloud.layout(), &environment).await.unwrap();
     let (printer, interrupt) = (Printer::new(Output::Text), Interrupt::install().unwrap());
     let journals = cloud.layout().directory.join("bakes");
-    Context { project, recipe, environment, clients, journals, printer, interrupt }
+    let (process, pace) = (Process::this(), Pace::default());
+    Context { project, recipe, environment, clients, journals, printer, interrupt, process, pace }
 }
 
 async fn publish(context: &Context, image: &str) {

@@ -24,6 +24,15 @@ pub(crate) struct Cloud {
 impl Cloud {
     /// Starts a cloud that has two AMIs of Amazon Linux beside its own parent. `None`, with the reason, where it cannot run.
     pub(crate) fn up() -> Option<Self> {
+        Self::start(|_, state| add_images(state))
+    }
+
+    /// Starts a cloud in which these versions of the recipe's service are baked.
+    pub(crate) fn with_versions(versions: &[&str]) -> Option<Self> {
+        Self::start(|layout, state| versions.iter().for_each(|version| add_version(layout, state, version)))
+    }
+
+    fn start(prepare: impl FnOnce(&Layout, &mut State)) -> Option<Self> {
         for program in ["qemu-img", "python3", "git"] {
             if Command::new(program).arg("--version").output().is_err() {
                 assert!(
@@ -41,7 +50,7 @@ impl Cloud {
         Store::open(layout.state())
             .unwrap()
             .change(|state| {
-                add_images(state);
+                prepare(&layout, state);
                 Ok(())
             })
             .unwrap();
@@ -83,6 +92,11 @@ impl Cloud {
         talk(&output)
     }
 
+    /// What is wrong from now on with every instance of this version.
+    pub(crate) fn mood(&self, version: &str, mood: &str) {
+        fs_err::write(self.directory.path().join(format!("mood-{version}")), mood).unwrap();
+    }
+
     pub(crate) fn git(&self, arguments: &[&str]) -> String {
         git(self.project.path(), arguments)
     }
@@ -113,6 +127,13 @@ impl Drop for Cloud {
         let _ = fs_err::remove_file(self.hold());
         let _ = self.daemon.kill();
         let _ = self.daemon.wait();
+        // Guests outlive their control plane.
+        for entry in fs_err::read_dir(self.layout().directory.join("instances")).into_iter().flatten().flatten() {
+            let pid = fs_err::read_to_string(entry.path().join("qemu.pid")).unwrap_or_default();
+            if let Some(pid) = pid.trim().parse().ok().and_then(rustix::process::Pid::from_raw) {
+                let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+            }
+        }
     }
 }
 
@@ -184,6 +205,34 @@ fn add_images(state: &mut State) {
         };
         state.images.insert(image.image_id.clone(), image);
     }
+}
+
+/// As a bake leaves it: an AMI with our tags, whose disk lies over the parent.
+fn add_version(layout: &Layout, state: &mut State, version: &str) {
+    let number = state.images.len() + 1;
+    let image_id = format!("ami-{number:017}");
+    let disk = layout.image_disk(&image_id);
+    fs_err::create_dir_all(disk.parent().unwrap()).unwrap();
+    let parent = layout.parents().join(Choice::BuiltIn.digest()).join("disk.qcow2");
+    let mut make = Command::new("qemu-img");
+    make.args(["create", "-q", "-f", "qcow2", "-F", "qcow2", "-b"]).arg(parent).arg(disk);
+    assert!(make.status().unwrap().success());
+    let digest = format!("sha256:{number:064}");
+    let tags = [("service", "chat"), ("version", version), ("digest", digest.as_str()), ("commit", "0123456")];
+    let image = Image {
+        image_id: image_id.clone(),
+        name: format!("chat-{version}"),
+        description: String::new(),
+        state: ImageState::Available,
+        created: jiff::Timestamp::now(),
+        snapshot_id: format!("snap-{number:017}"),
+        root_device: "/dev/xvda".to_owned(),
+        volume_gib: 8,
+        owner: local_cloud::state::ACCOUNT.to_owned(),
+        parent: Choice::BuiltIn.digest(),
+        tags: tags.map(|(key, value)| (format!("veris:{key}"), value.to_owned())).into(),
+    };
+    state.images.insert(image_id, image);
 }
 
 /// The recipe's project as a crate that compiles in a second, committed.

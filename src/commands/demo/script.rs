@@ -10,6 +10,7 @@ use tempfile::NamedTempFile;
 use super::Shown;
 use crate::bake;
 use crate::cli::GlobalArgs;
+use crate::commands::history;
 use crate::commands::launch::{self, Launch, Launched};
 use crate::commands::local::up::{self, Up};
 use crate::commands::rollback::{self, Rollback};
@@ -22,6 +23,7 @@ use crate::guest_binary;
 use crate::health::{self, Endpoint};
 use crate::images;
 use crate::interrupt::Interrupt;
+use crate::ledger::Keep;
 use crate::local;
 use crate::printer::Printer;
 use crate::recipe::Recipe;
@@ -72,22 +74,28 @@ impl Script {
         let [first, second] = versions(context).await?;
         let session = format!("demo::{}", jiff::Timestamp::now().as_second());
 
-        let one = self.release(context, &first).await?;
+        let one = Box::pin(self.release(context, &first)).await?;
         earlier::write(&self.layout, &[earlier.as_slice(), std::slice::from_ref(&one.instance_id)].concat())?;
         let talk = self::chat(context, &one.url, &session, ["My name is Ada. What can you do?", "What is my name?"]);
         self.timeline.act("Chat", printer, talk).await?;
 
-        let two = self.release(context, &second).await?;
+        let two = Box::pin(self.release(context, &second)).await?;
         earlier::terminate(context, &earlier).await?;
         earlier::write(&self.layout, &[one.instance_id.clone(), two.instance_id.clone()])?;
         let talk = self::chat(context, &two.url, &session, ["Hello again. Are you a new instance?"]);
         self.timeline.act("Chat", printer, talk).await?;
         printer.talk(format_args!("\n{}", status::status(&Status::default(), context).await?));
 
-        let back = Rollback { version: None, timeout: TIMEOUT };
-        let back = rollback::rollback(&back, context);
+        let back = Rollback {
+            timeout: TIMEOUT,
+            keep: Keep::Running,
+            reason: Some("the demo".to_owned()),
+            ..Rollback::default()
+        };
+        let back = Box::pin(rollback::rollback(&back, context));
         let back = self.timeline.act(format!("Roll back to {first}"), printer, back).await?;
         prove(context, &first).await?;
+        printer.talk(format_args!("\n{}", history::history(4, context).await?));
         Ok(Shown {
             timeline: self.timeline,
             url: back.url,
@@ -109,9 +117,11 @@ impl Script {
             version: Some(version.clone()),
             env_file: Some(env.path().to_owned()),
             timeout: TIMEOUT,
-            force: false,
+            keep: Keep::Running,
+            reason: Some("the demo".to_owned()),
+            ..Launch::default()
         };
-        let launch = launch::launch(&arguments, context);
+        let launch = Box::pin(launch::launch(&arguments, context));
         let launched = self.timeline.act(format!("Launch {version}"), printer, launch).await?;
         prove(context, version).await?;
         Ok(launched)

@@ -3,9 +3,11 @@
 use jiff::Timestamp;
 use semver::Version;
 
+use crate::deploy::Scene;
 use crate::error::{Failure, user};
 use crate::images::{self, BakedImage};
 use crate::instances::{Instance, State};
+use crate::ledger::Ending;
 
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Candidate<'a> {
@@ -47,20 +49,34 @@ pub(super) fn choose<'a>(
     }
 }
 
-/// The image of the `named` version, or the newest one below the live version.
-pub(super) fn image<'a>(
-    images: &'a [BakedImage],
-    below: &Version,
-    named: Option<&Version>,
-    service: &str,
-) -> Result<&'a BakedImage, Failure> {
+/// The image of the `named` version, or of the version that served last before the live one; without a ledger the newest below.
+pub(super) fn image<'a>(scene: &'a Scene, below: &Version, named: Option<&Version>) -> Result<&'a BakedImage, Failure> {
     if named.is_some() {
-        return images::choose(images, named, service);
+        return images::choose(&scene.images, named, &scene.service);
     }
-    images.iter().find(|image| image.state == "available" && image.version < *below).ok_or_else(|| {
-        user(format!("there is nothing to return to: {service} {below} is live, no earlier instance is kept, and no earlier version is baked"))
-            .hint("`veris images` lists the versions; name a later one to return to it")
-    })
+    let there = |id: &str| scene.images.iter().find(|image| image.state == "available" && image.image_id == id);
+    let served = scene.entries.iter().rev().filter(|entry| entry.record.ended_as(Ending::Live));
+    let mut served = served.filter_map(|entry| entry.record.task.as_ref()).map(|task| &task.to);
+    let earlier = served.find(|target| target.version < *below);
+    let newest_below = || scene.images.iter().find(|image| image.state == "available" && image.version < *below);
+    match earlier.map(|earlier| (earlier, there(&earlier.image_id))) {
+        Some((_, Some(image))) => Ok(image),
+        Some((gone, None)) => {
+            let message = format!("the image {} of {}, which served before {below}, is gone", gone.image_id, gone.version);
+            Err(match newest_below() {
+                Some(next) => user(message).hint(format!(
+                    "the next candidate is {}: `veris rollback {}` launches it; `veris history` shows when it served",
+                    next.version, next.version
+                )),
+                None => user(message).hint("no earlier version is baked; `veris images` lists the versions"),
+            })
+        }
+        None => newest_below().ok_or_else(|| {
+            let service = &scene.service;
+            user(format!("there is nothing to return to: {service} {below} is live, no earlier instance is kept, and no earlier version is baked"))
+                .hint("`veris images` lists the versions; name a later one to return to it")
+        }),
+    }
 }
 
 #[cfg(test)]
@@ -79,6 +95,7 @@ mod tests {
             commit: String::new(),
             image_id: format!("ami-{version}"),
             launched: None,
+            deployment: None,
             promoted_at: promoted.map(|hour| format!("2026-01-01T{hour}:00:00Z").parse().unwrap()),
             rolled_back_at: None,
         }
