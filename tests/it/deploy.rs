@@ -55,13 +55,13 @@ async fn what_does_not_prove_itself_is_taken_back() {
     let Some(cloud) = Cloud::with_versions(&["1.0.0", "1.1.0"]) else { return };
     let ada = Operator::of(&cloud).await;
     let first = ada.launch(&fast("1.0.0")).await.unwrap();
-    for (mood, seen) in [
-        ("sick", "answered 500"),
-        ("no chat", "explicit deny in a service control policy"),
-        ("sick through the address", "answered 500"),
+    for (mood, timeout, seen) in [
+        ("sick", 1, "answered 500"),
+        ("no chat", 20, "explicit deny in a service control policy"),
+        ("sick through the address", 8, "answered 500"),
     ] {
         cloud.mood("1.1.0", mood);
-        let error = ada.launch(&Launch { timeout: 1, ..fast("1.1.0") }).await.unwrap_err();
+        let error = ada.launch(&Launch { timeout, ..fast("1.1.0") }).await.unwrap_err();
         let error = veris::error::Report::new(&error).to_string();
         assert!(error.contains("the launch failed; instance i-") && error.contains("was terminated"), "{error}");
         assert!(error.contains(seen) && error.contains("hint:"), "{mood}: {error}");
