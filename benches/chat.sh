@@ -11,7 +11,7 @@ rounds=${1:-3}
 target=$(cargo metadata --format-version 1 --no-deps | python3 -c 'import json,sys; print(json.load(sys.stdin)["target_directory"])')
 cargo build --quiet --locked --release -p veris-chat
 streams=$(cargo bench --quiet --locked --no-run --message-format json -p veris-chat --bench streams |
-    python3 -c 'import json,sys; print(*(m["executable"] for m in map(json.loads, sys.stdin) if m.get("executable")))')
+    python3 -c 'import json,sys; print(*(m["executable"] for m in map(json.loads, sys.stdin) if m.get("executable") and m["target"]["name"] == "streams"))')
 python=$target/chat-bench/bin/python
 if ! cmp -s benches/chat/requirements.txt "$target/chat-bench/installed.txt"; then
     python3 -m venv --clear "$target/chat-bench"
