@@ -398,8 +398,9 @@ mod tests {
             Line::Made { what: image.clone(), name: "image/1/1".to_owned() },
         ]);
         let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("journal");
         for length in 0..=all.len() {
+            // A file of its own: a program that another test starts holds a copy of the lock until it runs.
+            let path = directory.path().join(length.to_string());
             fs_err::write(&path, &all[..length]).unwrap();
             let mut file = try_lock(&path).unwrap().unwrap();
             let lines = all[..length].matches('\n').count();
