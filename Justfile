@@ -43,3 +43,11 @@ bench *flags:
 [group('bench')]
 bench-chat rounds='3':
     benches/chat.sh {{ rounds }}
+
+# Tags the commit, from which .github/workflows/release.yaml bakes the version
+[group('release')]
+release version:
+    test -z "$(git status --porcelain)" || { echo "commit what is changed first" >&2; exit 2; }
+    cargo run --quiet --locked -- check
+    git tag --annotate "v{{ version }}" --message "Release {{ version }}"
+    git push origin "v{{ version }}"

@@ -9,13 +9,12 @@ mod document;
 mod env_file;
 mod finding;
 mod kind;
-mod mask;
 mod project;
 mod sarif;
-mod secret;
 mod systemd;
 mod text;
 mod unit;
+mod yaml;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -94,6 +93,7 @@ fn run(scope: &Scope) -> Result<Report, Failure> {
             Kind::Unit => unit::check(&file, project, &mut systemd),
             Kind::EnvFile => env_file::check(&file),
             Kind::Configuration => Vec::new(),
+            Kind::Yaml => yaml::check(&file).into_iter().collect(),
         };
         findings.add_all(&file, kind, found);
     }

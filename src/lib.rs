@@ -35,14 +35,12 @@ pub mod process;
 pub mod prune;
 pub mod recipe;
 pub mod sse;
-pub mod suggest;
 pub mod table;
 pub mod tags;
 pub mod template;
 pub mod user_data;
 pub mod verify;
 pub mod wait;
-pub mod yaml;
 
 use clap::Parser as _;
 

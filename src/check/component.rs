@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use veris_toe::yaml::Span;
+
 use super::document::{self, DocumentFinding};
 use super::finding::{Finding, Severity};
 use super::project::{File, Project, ReadRecipe};
@@ -10,7 +12,6 @@ use crate::digest::Sha256Digest;
 use crate::manifest::Manifest;
 use crate::recipe::Draft;
 use crate::template::{self, Checked, Variables};
-use crate::yaml::Span;
 
 pub(super) fn check(file: &File, project: &Project) -> Vec<Finding> {
     let recipes: Vec<&ReadRecipe> = project.recipes_of(file).collect();
@@ -55,8 +56,8 @@ fn documented(file: &File, text: &str, origin: Origin<'_>) -> Vec<Finding> {
     }
     for parameter in parameters.iter().filter(|parameter| component::is_unset(parameter)) {
         let place = declaration(text, &parameter.name).and_then(|(line, column)| origin(line, column));
-        let end = |column| Some(column + parameter.name.chars().count());
-        let span = place.map(|(line, column)| Span { line, column, end: end(column) });
+        let width = parameter.name.chars().count();
+        let span = place.map(|(line, column)| Span::in_line(line, column..column + width));
         let message = format!("the parameter `{}` has no default, and a bake does not pass it", parameter.name);
         let cure = format!("give it a default; only {} are passed by the bake", component::PASSED.join(", "));
         findings.push(Finding::error(&file.shown, "parameter-not-passed", span, message).cure(cure));
@@ -67,12 +68,14 @@ fn documented(file: &File, text: &str, origin: Origin<'_>) -> Vec<Finding> {
 fn finding(file: &File, found: DocumentFinding, origin: Origin<'_>) -> Finding {
     let mut message = found.message;
     let span = found.span.and_then(|span| {
-        let Some((line, column)) = origin(span.line, span.column) else {
-            message = format!("{message} (line {} of the rendered document)", span.line);
+        let Span { start, end } = span;
+        let Some((line, column)) = origin(start.line, start.column) else {
+            message = format!("{message} (line {} of the rendered document)", start.line);
             return None;
         };
-        let end = span.end.and_then(|end| origin(span.line, end));
-        Some(Span { line, column, end: end.filter(|end| end.0 == line && end.1 > column).map(|end| end.1) })
+        let end = (end.line == start.line).then(|| origin(end.line, end.column)).flatten();
+        let end = end.filter(|end| end.0 == line && end.1 > column).map_or(column, |end| end.1);
+        Some(Span::in_line(line, column..end))
     });
     let severity = if found.is_warning { Severity::Warning } else { Severity::Error };
     Finding::error(&file.shown, found.rule, span, message).cure(found.cure.unwrap_or_default()).severity(severity)

@@ -1,9 +1,8 @@
 //! What the component language says about a rendered document.
 
 use veris_toe::check::{Finding, Rule, Severity, check as check_document};
-use veris_toe::document::{self, Location, Parameter};
-
-use crate::yaml::Span;
+use veris_toe::document::{self, Parameter};
+use veris_toe::yaml::Span;
 
 /// Something that is wrong with a rendered document.
 pub(super) struct DocumentFinding {
@@ -29,10 +28,8 @@ fn is_of_the_text(rule: Rule) -> bool {
 
 impl From<Finding> for DocumentFinding {
     fn from(found: Finding) -> Self {
-        let end = |start: Location| found.end.filter(|end| end.line == start.line && end.column > start.column);
-        let span = |at: Location| Span { line: at.line, column: at.column, end: end(at).map(|end| end.column) };
         Self {
-            span: found.location.map(span),
+            span: found.location.map(|start| Span { start, end: found.end.unwrap_or(start) }),
             rule: found.rule.to_string(),
             is_warning: found.severity == Severity::Warning,
             message: found.message,

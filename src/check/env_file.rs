@@ -2,17 +2,18 @@
 
 use std::path::Path;
 
+use veris_toe::yaml::Span;
+
 use super::finding::Finding;
 use super::project::File;
 use crate::env_file::{EnvFile, EnvFileError};
-use crate::yaml::Span;
 
 pub(super) fn check(file: &File) -> Vec<Finding> {
     EnvFile::mistakes(&file.text, Path::new(&file.shown)).into_iter().map(|error| finding(file, &error)).collect()
 }
 
 fn finding(file: &File, error: &EnvFileError) -> Finding {
-    let at = |line| Some(Span { line, column: 1, end: None });
+    let at = |line| Some(Span::point(line, 1));
     let (rule, span, message) = match error {
         EnvFileError::Line { line, source, .. } => ("env-line", at(*line), source.to_string()),
         EnvFileError::Duplicate { line, name, first, .. } => {

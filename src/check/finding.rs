@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use serde::Serialize;
+use veris_toe::pasted_secrets::{self, Mask, PastedSecret};
+use veris_toe::yaml::Span;
 
 use super::kind::Kind;
 use super::project::File;
-use super::{mask, secret};
-use crate::yaml::Span;
 
 /// What was found in all files, in their order.
 #[derive(Debug, Clone, Serialize)]
@@ -71,9 +71,9 @@ impl Finding {
     pub(super) fn error(shown: &str, rule: impl Into<String>, span: Option<Span>, message: impl Into<String>) -> Self {
         Self {
             file: shown.to_owned(),
-            line: span.map(|span| span.line),
-            column: span.map(|span| span.column),
-            end_column: span.and_then(|span| span.end),
+            line: span.map(|span| span.start.line),
+            column: span.map(|span| span.start.column),
+            end_column: span.and_then(Span::end_column),
             severity: Severity::Error,
             rule: rule.into(),
             message: message.into(),
@@ -117,13 +117,15 @@ impl Findings {
 
     /// Adds what was found in a file and the secrets in it, and takes the secrets out of what will be shown.
     pub(super) fn add_all(&mut self, file: &File, kind: Kind, found: Vec<Finding>) {
-        let secrets = secret::find(&file.text);
-        let mask = mask::Mask::new(&file.text, kind, &secrets);
-        let pasted = secrets.iter().filter(|_| kind != Kind::EnvFile).map(|secret| secret.finding(&file.shown));
+        let secrets = pasted_secrets::find(&file.text);
+        let mask = Mask::new(&file.text, &secrets);
+        let pasted = secrets.iter().filter(|_| kind != Kind::EnvFile).map(|secret| pasted(file, secret));
         for mut finding in pasted.chain(found) {
-            finding.message = mask.words(&finding.message);
-            finding.cure = finding.cure.map(|cure| mask.words(&cure));
-            finding.source = finding.line.and_then(|line| mask.line(line));
+            finding.message = mask.words(&finding.message).into_owned();
+            finding.cure = finding.cure.map(|cure| mask.words(&cure).into_owned());
+            let source = finding.line.and_then(|line| mask.line(line));
+            finding.source =
+                source.map(|line| if kind == Kind::EnvFile { name_only(&line) } else { line.into_owned() });
             self.add(finding);
         }
     }
@@ -133,5 +135,26 @@ impl Findings {
         let count = |severity| findings.iter().filter(|finding| finding.severity == severity).count();
         let summary = Summary { files, skipped, errors: count(Severity::Error), warnings: count(Severity::Warning) };
         Report { findings, summary, notes }
+    }
+}
+
+fn pasted(file: &File, secret: &PastedSecret<'_>) -> Finding {
+    let (message, severity) = if secret.is_certain {
+        (format!("{} stands here", secret.what), Severity::Error)
+    } else {
+        (format!("this looks like {}", secret.what), Severity::Warning)
+    };
+    Finding::error(&file.shown, "secret", Some(secret.span), message)
+        .cure("revoke it, remove it, and let the instance profile or the instance's `.env` provide it")
+        .severity(severity)
+}
+
+/// A line of a `.env`: every value may be secret, and so may a line that is none.
+fn name_only(line: &str) -> String {
+    let stars = |text: &str| "*".repeat(text.chars().count());
+    match line.split_once('=') {
+        Some((name, value)) => format!("{name}={}", stars(value)),
+        None if line.trim_start().starts_with('#') => line.to_owned(),
+        None => stars(line),
     }
 }

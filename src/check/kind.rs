@@ -10,6 +10,8 @@ pub(super) enum Kind {
     EnvFile,
     /// A file that a recipe puts into the image as it is.
     Configuration,
+    /// YAML that is none of these.
+    Yaml,
 }
 
 const UNITS: [&str; 9] = ["service", "timer", "socket", "path", "mount", "automount", "swap", "target", "slice"];
@@ -28,10 +30,11 @@ pub(super) fn of(file: &File, project: &Project) -> Option<Kind> {
     if has_extension(&file.path, &UNITS) {
         return Some(Kind::Unit);
     }
+    let is_yaml = has_extension(&file.path, &["yaml", "yml"]);
     if project.names_file(file) {
-        return Some(Kind::Configuration);
+        return Some(if is_yaml { Kind::Yaml } else { Kind::Configuration });
     }
-    if !has_extension(&file.path, &["yaml", "yml"]) {
+    if !is_yaml {
         return None;
     }
     let has = |keys: &[&str]| keys.iter().filter(|key| has_key(&file.text, key)).count();
@@ -40,7 +43,7 @@ pub(super) fn of(file: &File, project: &Project) -> Option<Kind> {
     }
     let is_component =
         has(&COMPONENT_KEYS) > 0 || file.path.parent().is_some_and(|folder| folder.ends_with("components"));
-    is_component.then_some(Kind::Component)
+    Some(if is_component { Kind::Component } else { Kind::Yaml })
 }
 
 /// Whether a file of this name can be anything at all, so that others need not be read.

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use veris_toe::yaml::Span;
+
 use super::Scope;
 use super::finding::Finding;
 use crate::recipe::{self, At, Draft, Mistake};
-use crate::yaml::Span;
 
 /// A file that is checked.
 #[derive(Debug, Clone)]
@@ -66,7 +67,7 @@ impl File {
                 let good = String::from_utf8_lossy(&error.as_bytes()[..error.utf8_error().valid_up_to()]).into_owned();
                 let (line, column) =
                     (good.lines().count().max(1), good.lines().last().map_or(1, |line| line.chars().count() + 1));
-                let span = Span { line, column, end: None };
+                let span = Span::point(line, column);
                 let message = "the file is not UTF-8 text from here on";
                 Err(Box::new(Finding::error(&shown, "unreadable", Some(span), message).cure("save it as UTF-8")))
             }

@@ -9,11 +9,11 @@ use std::time::Duration;
 use tokio::process::Command;
 use tokio::runtime::Handle;
 use tokio::time::timeout;
+use veris_toe::suggest::nearest;
+use veris_toe::yaml::Span;
 
 use super::finding::{Finding, Severity};
 use super::project::File;
-use crate::suggest::nearest;
-use crate::yaml::Span;
 
 /// Verifying takes a fraction of a second; the machine may be busy.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -168,7 +168,7 @@ fn finding(unit: &File, folder: &Path, words: &str) -> Option<Finding> {
     let line = line.parse().ok()?;
     let source = unit.text.lines().nth(line - 1).unwrap_or_default();
     let column = source.chars().take_while(|c| c.is_whitespace()).count() + 1;
-    let end = Some(source.trim_end().chars().count() + 1).filter(|end| *end > column);
+    let end = source.trim_end().chars().count() + 1;
     let is_old = ["deprecated", "obsolete", "no longer", "removed", "Support for option"]
         .iter()
         .any(|word| problem.contains(word));
@@ -187,7 +187,11 @@ fn finding(unit: &File, folder: &Path, words: &str) -> Option<Finding> {
     };
     let rule = if unknown.is_some() { "unknown-setting" } else { "systemd" };
     let problem = problem.trim_end_matches('.').replace(", ignoring", "");
-    Some(Finding::error(&unit.shown, rule, Some(Span { line, column, end }), problem).cure(cure).severity(severity))
+    Some(
+        Finding::error(&unit.shown, rule, Some(Span::in_line(line, column..end.max(column))), problem)
+            .cure(cure)
+            .severity(severity),
+    )
 }
 
 #[cfg(test)]

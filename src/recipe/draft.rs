@@ -5,6 +5,8 @@ use std::ffi::OsStr;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
+use veris_toe::yaml::{self, Fault, PlacedFault, Reading, Span, Unreadable};
+
 use super::field::{
     AmiId, BucketName, DeviceName, FileMode, ImagePath, InstanceType, KeyPairName, PackageName, Port, ProfileName,
     ProjectPath, Region, ReleaseVersion, SecurityGroupId, SsmParameterName, SubnetId, VariableName, VariableValue,
@@ -14,7 +16,6 @@ use super::reader::{At, Field, Map, Mistake, Mistakes};
 use super::{Artifact, BakedFile, GlibcVersion, ParentImage, Recipe, ServiceName, Volume, VolumeKind};
 use crate::component;
 use crate::environment::{Build, ElasticIp, Environment, EnvironmentName, Target};
-use crate::yaml::{self, Value};
 
 /// Image Builder's limit for one recipe.
 const MOST_COMPONENTS: usize = 20;
@@ -49,23 +50,42 @@ pub struct DraftFile {
 /// The paths in it are relative to `project`.
 pub fn read(project: &Path, text: &str) -> (Draft, Vec<Mistake>) {
     let mistakes = Mistakes::default();
-    let node = match yaml::parse(text) {
-        Ok(node) => node,
+    let root = match yaml::read(text) {
+        Ok(Reading { root, faults }) => {
+            for fault in &faults {
+                faulty(fault, &mistakes);
+            }
+            Some(root).filter(|root| !root.is_null())
+        }
+        Err(Unreadable::Empty) => None,
         Err(error) => {
-            mistakes.add(("yaml", error.span), "", error.to_string(), "correct the YAML here or just above");
+            let place = ("yaml", error.location().into());
+            mistakes.add(place, "", error.to_string(), "correct the YAML here or just above");
             return (Draft::default(), mistakes.into_sorted());
         }
     };
-    if node.value == Value::Null {
+    let Some(root) = root else {
         let cure = "`recipes/veris-chat.yaml` of the project's repository shows what belongs into one";
-        mistakes.add(("missing-key", node.span), "", "the recipe is empty".to_owned(), cure);
+        mistakes.add(("missing-key", Span::point(1, 1)), "", "the recipe is empty".to_owned(), cure);
         return (Draft::default(), mistakes.into_sorted());
-    }
-    let top = Field { mistakes: &mistakes, path: String::new(), node: &node };
+    };
+    let top = Field { mistakes: &mistakes, path: String::new(), node: &root };
     let draft = top.map(Draft::read).unwrap_or_default();
     draft.check_lists(&mistakes);
     draft.check_files(project, &mistakes);
     (draft, mistakes.into_sorted())
+}
+
+/// What is wrong although it is YAML.
+fn faulty(PlacedFault { fault, span, path }: &PlacedFault, mistakes: &Mistakes) {
+    let (rule, problem, cure) = match fault {
+        Fault::RepeatedKey { key, first } => {
+            ("duplicate-key", format!("`{key}` stands in line {} already", first.line), "keep one of the two")
+        }
+        Fault::Tag(_) => ("yaml", fault.to_string(), "leave it out: every value is the text that it is written as"),
+        Fault::Merge => ("yaml", fault.to_string(), "write `<<: *name`, where `&name` stands in front of a map"),
+    };
+    mistakes.add((rule, *span), path, problem, cure);
 }
 
 impl Draft {
@@ -174,7 +194,7 @@ fn path(field: &Field<'_>) -> Option<At<PathBuf>> {
 }
 
 fn paths(field: &Field<'_>) -> Vec<At<PathBuf>> {
-    if field.node.value == Value::List(Vec::new()) {
+    if field.node.items().is_some_and(<[_]>::is_empty) {
         let problem = "the list is empty".to_owned();
         field.mistakes.add(("missing-key", field.node.span), &field.path, problem, "name at least one file");
     }

@@ -57,7 +57,7 @@ impl RecipeError {
             others => format!("\n{others} more mistakes are in the recipe: `veris check` shows all"),
         };
         Self::Invalid {
-            place: format!("{}:{}:{}", shown.display(), span.line, span.column),
+            place: format!("{}:{}:{}", shown.display(), span.start.line, span.start.column),
             key: key.clone(),
             problem: problem.clone(),
             cure: format!("{cure}{others}"),

@@ -3,8 +3,8 @@
 use std::cell::RefCell;
 use std::str::FromStr;
 
-use crate::suggest::nearest;
-use crate::yaml::{Key, Node, Span, Value};
+use veris_toe::suggest::nearest;
+use veris_toe::yaml::{Entry, Node, Span};
 
 /// Something in a recipe that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,7 +38,7 @@ impl Mistakes {
     /// In the order of the file.
     pub(super) fn into_sorted(self) -> Vec<Mistake> {
         let mut mistakes = self.0.into_inner();
-        mistakes.sort_by_key(|mistake| (mistake.span.line, mistake.span.column));
+        mistakes.sort_by_key(|mistake| mistake.span.start);
         mistakes
     }
 
@@ -53,13 +53,13 @@ impl Mistakes {
 pub(super) struct Field<'a> {
     pub(super) mistakes: &'a Mistakes,
     pub(super) path: String,
-    pub(super) node: &'a Node,
+    pub(super) node: &'a Node<'a>,
 }
 
-impl<'a> Field<'a> {
+impl Field<'_> {
     pub(super) fn text<T: FromStr<Err = String>>(&self) -> Option<At<T>> {
         let span = self.node.span;
-        let Value::Scalar(text) = &self.node.value else {
+        let Some(text) = self.node.text().filter(|_| !self.node.is_null()) else {
             self.expected("a text");
             return None;
         };
@@ -74,11 +74,10 @@ impl<'a> Field<'a> {
 
     /// Reads the entries of a map. Those that `read` does not ask for are unknown.
     pub(super) fn map<T>(&self, read: impl FnOnce(&Map<'_>) -> T) -> Option<T> {
-        let Value::Map(entries) = &self.node.value else {
+        let Some(entries) = self.node.entries() else {
             self.expected("a map");
             return None;
         };
-        self.report_repeated(entries);
         let map = Map { field: self, entries, asked: RefCell::default(), missing: RefCell::default() };
         let value = read(&map);
         map.finish();
@@ -90,16 +89,15 @@ impl<'a> Field<'a> {
         &self,
         read: impl Fn(Option<&K>, &Field<'_>) -> Option<T>,
     ) -> Vec<(K, T)> {
-        let Value::Map(entries) = &self.node.value else {
+        let Some(entries) = self.node.entries() else {
             self.expected("a map");
             return Vec::new();
         };
-        self.report_repeated(entries);
-        let entry = |(key, node): &(Key, Node)| {
-            let name = key.text.parse::<K>();
-            let value = read(name.as_ref().ok(), &self.below(&key.text, node));
+        let entry = |Entry { key, span, value }: &Entry<'_>| {
+            let name = key.parse::<K>();
+            let value = read(name.as_ref().ok(), &self.below(key, value));
             if let Err(message) = &name {
-                self.mistakes.refuse(("invalid-value", key.span), &self.path, message);
+                self.mistakes.refuse(("invalid-value", *span), &self.path, message);
             }
             Some((name.ok()?, value?))
         };
@@ -107,7 +105,7 @@ impl<'a> Field<'a> {
     }
 
     pub(super) fn list<T>(&self, read: impl Fn(&Field<'_>) -> Option<T>) -> Vec<T> {
-        let Value::List(items) = &self.node.value else {
+        let Some(items) = self.node.items() else {
             self.expected("a list");
             return Vec::new();
         };
@@ -118,13 +116,13 @@ impl<'a> Field<'a> {
         items.iter().enumerate().filter_map(item).collect()
     }
 
-    fn below<'b>(&'b self, key: &str, node: &'b Node) -> Field<'b> {
+    fn below<'b>(&'b self, key: &str, node: &'b Node<'b>) -> Field<'b> {
         let path = if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) };
         Field { mistakes: self.mistakes, path, node }
     }
 
     fn expected(&self, what: &str) {
-        let problem = format!("{} stands where {what} is expected", self.node.value.kind());
+        let problem = format!("{} stands where {what} is expected", self.node.kind());
         let cure = match what {
             "a text" => "write the value behind the colon, in the same line",
             "a list" => "begin each entry with `- `",
@@ -132,21 +130,12 @@ impl<'a> Field<'a> {
         };
         self.mistakes.add(("wrong-type", self.node.span), &self.path, problem, cure);
     }
-
-    fn report_repeated(&self, entries: &'a [(Key, Node)]) {
-        for (index, (key, _)) in entries.iter().enumerate() {
-            if let Some((first, _)) = entries[..index].iter().find(|(earlier, _)| earlier.text == key.text) {
-                let problem = format!("`{}` stands in line {} already", key.text, first.span.line);
-                self.mistakes.add(("duplicate-key", key.span), &self.path, problem, "keep one of the two");
-            }
-        }
-    }
 }
 
 /// A map whose keys are known.
 pub(super) struct Map<'a> {
     field: &'a Field<'a>,
-    entries: &'a [(Key, Node)],
+    entries: &'a [Entry<'a>],
     asked: RefCell<Vec<&'static str>>,
     missing: RefCell<Vec<&'static str>>,
 }
@@ -163,8 +152,8 @@ impl Map<'_> {
     /// A key without a value counts as absent.
     pub(super) fn optional(&self, key: &'static str) -> Option<Field<'_>> {
         self.asked.borrow_mut().push(key);
-        let (_, node) = self.entries.iter().find(|(entry, _)| entry.text == key)?;
-        (node.value != Value::Null).then(|| self.field.below(key, node))
+        let entry = self.entries.iter().find(|entry| entry.key == key)?;
+        (!entry.value.is_null()).then(|| self.field.below(key, &entry.value))
     }
 
     pub(super) fn text<T: FromStr<Err = String>>(&self, key: &'static str) -> Option<At<T>> {
@@ -181,29 +170,29 @@ impl Map<'_> {
 
     /// Where the map begins: its first key.
     fn place(&self) -> Span {
-        self.entries.first().map_or(self.field.node.span, |(key, _)| key.span)
+        self.entries.first().map_or(self.field.node.span, |entry| entry.span)
     }
 
     fn finish(self) {
         let (asked, missing) = (self.asked.into_inner(), self.missing.into_inner());
         let mistakes = self.field.mistakes;
         let mut meant = Vec::new();
-        for (key, _) in self.entries.iter().filter(|(key, _)| !asked.contains(&key.text.as_str())) {
-            let free = asked.iter().copied().filter(|name| !self.entries.iter().any(|(key, _)| key.text == *name));
-            let nearest = nearest(&key.text, free);
+        for Entry { key, span, .. } in self.entries.iter().filter(|entry| !asked.contains(&&*entry.key)) {
+            let free = asked.iter().copied().filter(|name| !self.entries.iter().any(|entry| entry.key == *name));
+            let nearest = nearest(key, free);
             meant.extend(nearest);
             let cure = match nearest {
                 Some(nearest) => format!("did you mean `{nearest}`?"),
                 None => format!("remove it; the keys here are `{}`", asked.join("`, `")),
             };
-            mistakes.add(("unknown-key", key.span), &self.field.path, format!("there is no key `{}`", key.text), cure);
+            mistakes.add(("unknown-key", *span), &self.field.path, format!("there is no key `{key}`"), cure);
         }
-        let place = self.entries.first().map_or(self.field.node.span, |(key, _)| key.span);
+        let place = self.entries.first().map_or(self.field.node.span, |entry| entry.span);
         // A key that is there under a wrong name is one mistake, not two.
         for key in missing.into_iter().filter(|key| !meant.contains(key)) {
-            let empty = self.entries.iter().find(|(entry, _)| entry.text == key);
+            let empty = self.entries.iter().find(|entry| entry.key == key);
             let (span, problem) = match empty {
-                Some((entry, _)) => (entry.span, format!("the key `{key}` has no value")),
+                Some(entry) => (entry.span, format!("the key `{key}` has no value")),
                 None => (place, format!("the key `{key}` is missing")),
             };
             let cure = "add it; `recipes/veris-chat.yaml` of the project's repository shows all of them";

@@ -1,6 +1,6 @@
 //! A first look at a systemd unit, before a build instance is paid for. systemd itself verifies it in the `validate` phase.
 
-use crate::suggest::nearest;
+use veris_toe::suggest::nearest;
 
 const SECTIONS: [&str; 7] = ["Unit", "Install", "Service", "Timer", "Path", "Socket", "Mount"];
 

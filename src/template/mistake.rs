@@ -3,10 +3,10 @@
 use std::ops::Range;
 
 use minijinja::ErrorKind;
+use veris_toe::suggest::nearest;
+use veris_toe::yaml::{Location, Span};
 
 use super::{KNOWN, Lines, SYNTAX, Variables, try_render};
-use crate::suggest::nearest;
-use crate::yaml::Span;
 
 /// So many values of one template are looked at; each costs a rendering.
 const MOST_MISTAKES: usize = 50;
@@ -59,7 +59,7 @@ pub fn check(path: &str, text: &str, variables: &Variables) -> Checked {
 fn mistake(text: &str, error: &minijinja::Error) -> TemplateMistake {
     let range = error.range().filter(|range| text.get(range.clone()).is_some());
     let span = range.clone().map(|range| span(text, range));
-    let span = span.or(error.line().map(|line| Span { line, column: 1, end: None }));
+    let span = span.or(error.line().map(|line| Span::point(line, 1)));
     if error.kind() == ErrorKind::UndefinedError {
         let name = range.map_or("a value", |range| text[range].trim());
         let cure = nearest_name(name).map_or_else(|| KNOWN.to_owned(), |nearest| format!("did you mean `{nearest}`?"));
@@ -92,12 +92,13 @@ fn nearest_name(name: &str) -> Option<String> {
 }
 
 fn span(text: &str, range: Range<usize>) -> Span {
-    let start = text[..range.start].rfind('\n').map_or(0, |newline| newline + 1);
-    let line = text[..range.start].matches('\n').count() + 1;
-    let column = text[start..range.start].chars().count() + 1;
-    let inside = &text[range];
-    let end = (!inside.is_empty() && !inside.contains('\n')).then(|| column + inside.chars().count());
-    Span { line, column, end }
+    Span { start: location(text, range.start), end: location(text, range.end) }
+}
+
+fn location(text: &str, offset: usize) -> Location {
+    let before = &text[..offset];
+    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    Location { line: before.matches('\n').count() + 1, column: before[line_start..].chars().count() + 1 }
 }
 
 #[cfg(test)]
@@ -153,7 +154,9 @@ last: true
         let text = "a: <{ artifact.url }>\nb: <{ servce }> <{ colour }>\n<% for unit in units %>\nc: <{ unit.nam }>\n<% endfor %>\n<% if prot %>\n";
         let found = |text: &str| {
             let checked = check("components/x.yaml", text, &variables());
-            let place = |span: Option<Span>| span.map(|it| format!("{}:{}-{:?}", it.line, it.column, it.end));
+            let place = |span: Option<Span>| {
+                span.map(|it| format!("{}:{}-{:?}", it.start.line, it.start.column, it.end_column()))
+            };
             let mistakes =
                 checked.mistakes.iter().map(|it| format!("{:?} {} ({:.40})\n", place(it.span), it.problem, it.cure));
             mistakes.collect::<String>()

@@ -86,6 +86,8 @@ fn code_hosts_read_sarif() {
     let sarif = fs_err::read_to_string(file).unwrap();
     assert!(!sarif.contains("hunter2") && !sarif.contains("correct-horse"), "{sarif}");
     let log: Value = serde_json::from_str(&sarif).unwrap();
+    let typed: serde_sarif::sarif::Sarif = serde_json::from_str(&sarif).unwrap();
+    assert_eq!(serde_json::to_value(&typed).unwrap(), log, "a key that the standard does not know is lost on the way");
     assert_eq!(log["version"], "2.1.0");
     let (run, rules) = (&log["runs"][0], log["runs"][0]["tool"]["driver"]["rules"].as_array().unwrap());
     assert!(run["tool"]["driver"]["name"].is_string());

@@ -1,6 +1,7 @@
 //! How long it takes to read and check a document of 10,000 steps, beside a typed YAML library that only reads it.
 //!
-//! `cargo bench -p veris-toe --bench parse`. Rounds are interleaved, and each row is the median of its rounds.
+//! `cargo bench -p veris-toe --bench parse`. Rounds are interleaved, and each row is the median of its rounds. With `-- once NAME`
+//! one row is run once and nothing is timed: for a machine too busy to time on, `valgrind --tool=callgrind` counts instructions.
 
 #![expect(clippy::print_stdout, reason = "the table is what a bench is for")]
 
@@ -71,6 +72,13 @@ fn main() {
         ("document::parse", |text| drop(black_box(parse(text, "long.yaml")))),
         ("check::check_language", |text| drop(black_box(check_language(text, "long.yaml")))),
     ];
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    if let [once, chosen] = &arguments[..]
+        && once == "once"
+    {
+        arms.iter().filter(|(name, _)| name == chosen).for_each(|(_, run)| run(&text));
+        return;
+    }
     let mut times = [const { Vec::new() }; 3];
     for _ in 0..ROUNDS {
         for ((_, run), times) in arms.iter().zip(&mut times) {

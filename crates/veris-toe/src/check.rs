@@ -4,15 +4,14 @@ mod excerpt;
 mod finding;
 mod placement;
 mod rule;
-mod secrets;
 mod shell;
 mod usage;
 
 pub use finding::{Finding, Severity};
 pub use rule::Rule;
-pub use secrets::secrets;
 
 use crate::document::{self, Parsed};
+use crate::pasted_secrets::{self, Mask};
 
 /// All defects of a document in the order of their places; no error among them when AWSTOE and this crate can run it.
 /// Where the machine has a bash, it reads the scripts of `ExecuteBash` without running them. `label` is what messages
@@ -21,13 +20,13 @@ pub fn check(text: &str, label: &str) -> Vec<Finding> {
     let Parsed { defects, tree, .. } = document::read(text, label);
     let mut findings = language(text, defects, tree.as_ref());
     findings.extend(tree.iter().flat_map(shell::scripts));
-    sorted(findings)
+    finished(findings, text)
 }
 
 /// The same without starting a program.
 pub fn check_language(text: &str, label: &str) -> Vec<Finding> {
     let Parsed { defects, tree, .. } = document::read(text, label);
-    sorted(language(text, defects, tree.as_ref()))
+    finished(language(text, defects, tree.as_ref()), text)
 }
 
 fn language(text: &str, defects: Vec<document::ParseError>, tree: Option<&crate::yaml::Node>) -> Vec<Finding> {
@@ -37,11 +36,19 @@ fn language(text: &str, defects: Vec<document::ParseError>, tree: Option<&crate:
         findings.extend(placement::references(tree));
         findings.extend(placement::size(text));
     }
-    findings.extend(secrets(text));
     findings
 }
 
-fn sorted(mut findings: Vec<Finding>) -> Vec<Finding> {
+/// Adds the secrets in the text, and takes them out of what the others say.
+fn finished(mut findings: Vec<Finding>, text: &str) -> Vec<Finding> {
+    let secrets = pasted_secrets::find(text);
+    if !secrets.is_empty() {
+        let mask = Mask::new(text, &secrets);
+        for finding in &mut findings {
+            finding.mask(&mask);
+        }
+        findings.extend(secrets.iter().map(Finding::from));
+    }
     findings.sort_by_key(|finding| (finding.location, finding.severity));
     findings
 }

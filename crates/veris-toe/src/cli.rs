@@ -65,7 +65,22 @@ pub(crate) struct RunArguments {
     #[arg(short, long)]
     pub(crate) trace: bool,
     #[command(flatten)]
+    pub(crate) log_bucket: LogBucketArguments,
+    #[command(flatten)]
     pub(crate) services: Services,
+}
+
+#[derive(Args)]
+pub(crate) struct LogBucketArguments {
+    /// Copy the logs to this bucket when the run has ended, except for a reboot.
+    #[arg(short = 'b', long = "log-s3-bucket-name", value_name = "NAME")]
+    pub(crate) bucket: Option<String>,
+    /// The account that has to own the bucket.
+    #[arg(long = "log-s3-bucket-owner", value_name = "ACCOUNT")]
+    pub(crate) owner: Option<String>,
+    /// What the keys of the logs begin with, before the name of their folder.
+    #[arg(short = 'k', long = "log-s3-key-prefix", value_name = "PREFIX")]
+    pub(crate) prefix: Option<String>,
 }
 
 /// What AWSTOE does with services of AWS and this runner does not: refused by name, with what to do instead.
@@ -80,12 +95,6 @@ pub(crate) struct Services {
     /// Without CloudWatch there is nothing to ignore, so this is no mistake.
     #[arg(long, hide = true, num_args = 0..=1, default_missing_value = "true")]
     _cw_ignore_failures: Option<bool>,
-    #[arg(long, hide = true, short = 'b', value_name = "NAME")]
-    log_s3_bucket_name: Option<String>,
-    #[arg(long, hide = true, value_name = "ACCOUNT")]
-    log_s3_bucket_owner: Option<String>,
-    #[arg(long, hide = true, short = 'k', value_name = "PREFIX")]
-    log_s3_key_prefix: Option<String>,
     #[command(flatten)]
     owner: Owner,
 }
@@ -103,9 +112,6 @@ impl Services {
             ("--cw-log-group", self.cw_log_group.is_some()),
             ("--cw-log-stream", self.cw_log_stream.is_some()),
             ("--cw-log-region", self.cw_log_region.is_some()),
-            ("--log-s3-bucket-name", self.log_s3_bucket_name.is_some()),
-            ("--log-s3-bucket-owner", self.log_s3_bucket_owner.is_some()),
-            ("--log-s3-key-prefix", self.log_s3_key_prefix.is_some()),
         ];
         let given = options.into_iter().find_map(|(name, is_given)| is_given.then_some(name));
         given.or_else(|| self.owner.given())

@@ -7,7 +7,7 @@ use std::error::Error;
 use std::process::ExitCode;
 
 use veris_toe::environment::EnvironmentError;
-use veris_toe::execute::{RunError, StateError};
+use veris_toe::execute::{CopyError, RunError, StateError};
 use veris_toe::log_directory::LogError;
 use veris_toe::request::RequestError;
 
@@ -46,6 +46,14 @@ impl From<EnvironmentError> for Failure {
 impl From<LogError> for Failure {
     fn from(error: LogError) -> Self {
         let cure = "choose a folder you can write to with --log-directory and --state-directory".to_owned();
+        Self { error: error.into(), cure: Some(cure), is_bad_usage: false }
+    }
+}
+
+impl From<CopyError> for Failure {
+    fn from(error: CopyError) -> Self {
+        let cure =
+            "let the role of this machine put objects there (`s3:PutObject`), or copy the folder yourself".to_owned();
         Self { error: error.into(), cure: Some(cure), is_bad_usage: false }
     }
 }

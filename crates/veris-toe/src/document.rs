@@ -18,6 +18,7 @@ use serde_json::Value;
 pub use error::{Location, ParseError, Problem};
 pub use parse::parse;
 pub(crate) use parse::{Parsed, read};
+pub(crate) use references::each as each_reference;
 
 use crate::action::ActionName;
 

@@ -1,5 +1,6 @@
 //! Runs documents: all requested phases of one in document order, then the next document.
 
+mod log_copy;
 mod nested;
 mod outside;
 mod phases;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+pub use self::log_copy::CopyError;
 pub use self::state::StateError;
 
 use self::phases::{DocumentRun, Reboot};
@@ -51,6 +53,8 @@ pub struct Outcome {
     pub summary: Summary,
     /// What the logs lack, where not everything could be written to them. The steps ran nevertheless.
     pub incomplete_logs: Option<LogError>,
+    /// Why the logs are not in the bucket they were asked into.
+    pub not_copied: Option<CopyError>,
 }
 
 /// Why a run did not begin, or could not be left for a reboot.
@@ -93,12 +97,21 @@ pub fn run(request: &Request, surroundings: Surroundings) -> Result<Outcome, Run
         recorder: RefCell::new(Recorder::new(logs.clone())),
         reboots,
     };
-    let summary = run.summary(&logs, &file, &mut progress)?;
+    let mut summary = run.summary(&logs, &file, &mut progress)?;
+    let bucket = request.log_bucket.as_ref().filter(|_| summary.status != Status::RebootRequired);
+    let copied = bucket.map(|bucket| run.copy_logs(bucket, &logs)).transpose();
+    let not_copied = match copied {
+        Ok(place) => {
+            summary.log_url = place.unwrap_or(summary.log_url);
+            None
+        }
+        Err(error) => Some(error),
+    };
     let incomplete_logs = run.recorder.into_inner().failure.or_else(|| {
         let lost = run.console.take_lost()?;
         Some(LogError::of("write all lines to the logs in", logs.path())(lost))
     });
-    Ok(Outcome { summary, incomplete_logs })
+    Ok(Outcome { summary, incomplete_logs, not_copied })
 }
 
 /// What stays the same during a run.

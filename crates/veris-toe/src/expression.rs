@@ -80,6 +80,11 @@ pub enum Side {
     Inputs(Option<usize>),
 }
 
+/// Whether there can be a reference at all. Most texts have none, and looking for one byte is many times faster than parsing.
+pub(crate) fn has_braces(text: &str) -> bool {
+    memchr::memchr(b'{', text.as_bytes()).is_some_and(|first| text[first..].contains("{{"))
+}
+
 impl Template {
     /// Never fails: braces that hold no reference (`docker ps --format '{{.Names}}'`) are text.
     pub fn parse(text: &str) -> Self {

@@ -31,6 +31,7 @@
 //! - [`action`]: the action modules
 //! - [`execute`]: phases in document order, failure policy, attempts, timeouts
 //! - [`report`]: what AWSTOE writes about a run
+//! - [`yaml`], [`pasted_secrets`], [`suggest`]: what other checks of text files want, too
 //!
 #![doc = include_str!("../FEATURES.md")]
 
@@ -50,10 +51,11 @@ pub mod interrupt;
 pub mod log_directory;
 pub mod orphans;
 mod parameter_store;
+pub mod pasted_secrets;
 mod process;
 pub mod report;
 pub mod request;
 mod s3;
 mod secrets;
-mod suggest;
-mod yaml;
+pub mod suggest;
+pub mod yaml;

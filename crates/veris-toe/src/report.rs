@@ -44,7 +44,7 @@ pub struct Summary {
     pub ignored_failed_step_count: usize,
     /// Empty where nothing failed.
     pub failure_message: String,
-    /// The folder with the logs.
+    /// The folder with the logs, or where in S3 they were copied to.
     pub log_url: String,
 }
 

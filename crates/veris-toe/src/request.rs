@@ -25,6 +25,18 @@ pub struct Request {
     /// former are in the folder of the run and the latter is in the log directory.
     pub state_directory: Option<PathBuf>,
     pub execution_id: ExecutionId,
+    /// Where the logs are copied to when the run has ended.
+    pub log_bucket: Option<LogBucket>,
+}
+
+/// A place in S3, reached as the S3 actions reach it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogBucket {
+    pub name: String,
+    /// In front of the name of the log folder; may be empty.
+    pub prefix: String,
+    /// The account that has to own the bucket.
+    pub owner: Option<String>,
 }
 
 #[derive(Debug)]
@@ -93,10 +105,12 @@ pub enum RequestError {
     TooLong { path: PathBuf, bytes: u64 },
     #[error("{} is no valid configuration", path.display())]
     Config { path: PathBuf, source: serde_json::Error },
-    #[error("`{option}` is not supported: this runner speaks to no service of AWS but S3, from within steps")]
+    #[error("`{option}` is not supported: this runner sends nothing to CloudWatch and reads local documents only")]
     Service { option: String },
     #[error("{location} is no local file")]
     Remote { location: String },
+    #[error("the logs have an owner or a prefix in S3, but no bucket")]
+    NoLogBucket,
     #[error(transparent)]
     Document(#[from] ParseError),
     #[error("{0} names no document")]
@@ -155,9 +169,6 @@ impl Config {
             ("cwLogRegion", &config.cw_log_region),
             ("cwLogStream", &config.cw_log_stream),
             ("documentS3BucketOwner", &config.document_s3_bucket_owner),
-            ("logS3BucketName", &config.log_s3_bucket_name),
-            ("logS3BucketOwner", &config.log_s3_bucket_owner),
-            ("logS3KeyPrefix", &config.log_s3_key_prefix),
         ];
         let given = services.into_iter().find(|(_, value)| value.as_ref().is_some_and(|value| !value.is_empty()));
         refuse_service(given.map(|(key, _)| key))?;
@@ -238,7 +249,7 @@ impl fmt::Display for ExecutionId {
     }
 }
 
-/// Options of AWSTOE that send logs elsewhere, or belong to documents that are elsewhere.
+/// Options of AWSTOE that send logs to CloudWatch, or belong to documents that are elsewhere.
 pub fn refuse_service(option: Option<&str>) -> Result<(), RequestError> {
     match option {
         Some(option) => Err(RequestError::Service { option: option.to_owned() }),
@@ -254,8 +265,9 @@ impl RequestError {
             Self::Service { option } if option.contains("ocument") => {
                 Some("name a local file; a document in S3 can be run by an `ExecuteDocument` step".to_owned())
             }
+            Self::NoLogBucket => Some("name it with `--log-s3-bucket-name`".to_owned()),
             Self::Service { .. } => {
-                Some("copy the log folder when the run has ended; the summary's `logUrl` names it".to_owned())
+                Some("`--log-s3-bucket-name` copies the logs to S3 when the run has ended".to_owned())
             }
             Self::Remote { .. } => Some(
                 "download it first, for example with `aws s3 cp` or `aws imagebuilder get-component`; a document in S3 can be \

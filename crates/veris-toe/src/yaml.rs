@@ -1,115 +1,118 @@
 //! YAML as a tree in which every key and value knows where it stands.
 //!
-//! Scalars keep the text they were written as: the language knows texts only, and `0755`, `1.10` or an account id with a
-//! zero in front are other texts once they were numbers. Mappings keep their order. Merge keys (`<<`) are resolved, as AWSTOE's
-//! parser does; tags other than YAML's own are refused.
+//! Scalars keep the text they were written as: `0755`, `1.10` or an account id with a zero in front are other texts once they
+//! were numbers. Mappings keep their order. Merge keys (`<<`) and aliases are resolved, as AWSTOE's parser does; tags other than
+//! YAML's own mean nothing.
+//!
+//! ```
+//! use veris_toe::yaml::{self, Fault, Span};
+//!
+//! let reading = yaml::read("mode: 0644\nmode: 0600\n")?;
+//! let mode = reading.root.entry("mode").unwrap();
+//! assert_eq!((mode.value.text(), mode.value.span), (Some("0644"), Span::in_line(1, 7..11)));
+//! assert!(matches!(reading.faults[0].fault, Fault::RepeatedKey { .. }));
+//! # Ok::<(), yaml::Unreadable>(())
+//! ```
 
 mod json;
+mod place;
 mod read;
 
 use std::borrow::Cow;
 
-use serde::Serialize;
+pub use place::{Location, Span};
+pub use read::{Fault, MAX_LEVELS, PlacedFault, Reading, Unreadable, read, scan};
 
-pub(crate) use read::{MAX_LEVELS, Unreadable, read};
-
-/// 1-based, as editors count; columns are characters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Location {
-    pub line: usize,
-    pub column: usize,
+/// A value and its place.
+#[derive(Debug, Clone)]
+pub struct Node<'a> {
+    pub span: Span,
+    pub value: Value<'a>,
 }
 
+/// What was written.
 #[derive(Debug, Clone)]
-pub(crate) struct Node<'a> {
-    pub(crate) start: Location,
-    /// Just behind the last character.
-    pub(crate) end: Location,
-    pub(crate) value: Value<'a>,
-}
-
-#[derive(Debug, Clone)]
-pub(crate) enum Value<'a> {
+pub enum Value<'a> {
     Scalar(Scalar<'a>),
     Sequence(Vec<Node<'a>>),
+    /// In the order of the text; no key occurs twice.
     Mapping(Vec<Entry<'a>>),
 }
 
+/// A text, with escapes and folds resolved.
 #[derive(Debug, Clone)]
-pub(crate) struct Scalar<'a> {
-    /// Borrowed from the file where it stands there as it is.
-    pub(crate) text: Cow<'a, str>,
-    pub(crate) style: Style,
+pub struct Scalar<'a> {
+    pub text: Cow<'a, str>,
+    pub style: Style,
 }
 
+/// How a scalar is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Style {
+pub enum Style {
     Plain,
     Quoted,
-    /// `|`: line by line what stands below, `indent` characters to the right.
-    Literal {
-        first_line: usize,
-        indent: usize,
-    },
-    /// `>`: lines are joined, so a place in the text is no place in the file.
+    /// `|`: line by line what stands below, indented.
+    Literal,
+    /// `>`, whose lines are joined, or any block behind an anchor: a place in the text is no place in the file.
     Folded,
 }
 
+/// One key of a mapping with its value.
 #[derive(Debug, Clone)]
-pub(crate) struct Entry<'a> {
-    pub(crate) key: Cow<'a, str>,
-    pub(crate) start: Location,
-    pub(crate) end: Location,
-    pub(crate) value: Node<'a>,
+pub struct Entry<'a> {
+    pub key: Cow<'a, str>,
+    /// Of the key.
+    pub span: Span,
+    pub value: Node<'a>,
 }
 
 impl<'a> Node<'a> {
-    pub(crate) fn scalar(&self) -> Option<&Scalar<'a>> {
+    pub fn scalar(&self) -> Option<&Scalar<'a>> {
         match &self.value {
             Value::Scalar(scalar) => Some(scalar),
             _ => None,
         }
     }
 
-    pub(crate) fn text(&self) -> Option<&str> {
+    pub fn text(&self) -> Option<&str> {
         self.scalar().map(|scalar| &*scalar.text)
     }
 
     /// The text under a key; empty where there is none.
-    pub(crate) fn text_under(&self, key: &str) -> &str {
+    pub fn text_under(&self, key: &str) -> &str {
         self.entry(key).and_then(|entry| entry.value.text()).unwrap_or_default()
     }
 
     /// The list under a key; empty where there is none.
-    pub(crate) fn items_under(&self, key: &str) -> &[Node<'a>] {
+    pub fn items_under(&self, key: &str) -> &[Node<'a>] {
         self.entry(key).and_then(|entry| entry.value.items()).unwrap_or_default()
     }
 
     /// `key:` with nothing behind it, `~` and `null`.
-    pub(crate) fn is_null(&self) -> bool {
+    pub fn is_null(&self) -> bool {
         self.scalar().is_some_and(Scalar::is_null)
     }
 
-    pub(crate) fn items(&self) -> Option<&[Node<'a>]> {
+    pub fn items(&self) -> Option<&[Node<'a>]> {
         match &self.value {
             Value::Sequence(items) => Some(items),
             _ => None,
         }
     }
 
-    pub(crate) fn entries(&self) -> Option<&[Entry<'a>]> {
+    pub fn entries(&self) -> Option<&[Entry<'a>]> {
         match &self.value {
             Value::Mapping(entries) => Some(entries),
             _ => None,
         }
     }
 
-    pub(crate) fn entry(&self, key: &str) -> Option<&Entry<'a>> {
+    pub fn entry(&self, key: &str) -> Option<&Entry<'a>> {
         self.entries()?.iter().find(|entry| entry.key == key)
     }
 
     /// What it is, for a sentence.
-    pub(crate) fn kind(&self) -> &'static str {
+    pub fn kind(&self) -> &'static str {
         match &self.value {
             Value::Scalar(scalar) if scalar.is_null() => "nothing",
             Value::Scalar(_) => "a text",
@@ -118,33 +121,32 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// Where the character at a byte of a scalar's text stands; the scalar's start where that cannot be told.
-    pub(crate) fn place(&self, offset: usize) -> Location {
-        let Some(Scalar { text, style }) = self.scalar() else { return self.start };
+    /// Where the character at a byte of a scalar's text stands; the scalar's start where that cannot be told: of escapes, of
+    /// lines that are joined, and of what an alias repeats.
+    pub fn place(&self, offset: usize) -> Location {
+        let Span { start, end } = self.span;
+        let Some(Scalar { text, style }) = self.scalar() else { return start };
         let before = text.get(..offset).unwrap_or_default();
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        let column = before[line_start..].chars().count();
+        let column = start.column + before[line_start..].chars().count();
+        let fills =
+            |text: &str, quotes| start.line == end.line && end.column == start.column + text.chars().count() + quotes;
         match style {
-            Style::Literal { first_line, indent } => {
-                Location { line: first_line + before.matches('\n').count(), column: indent + column + 1 }
+            // It begins at the first character of its first line that is not blank.
+            Style::Literal if start.line < end.line || fills(text.trim_end_matches('\n'), 0) => {
+                let blank_lines = text.bytes().take_while(|byte| *byte == b'\n').count();
+                Location { line: (start.line + before.matches('\n').count()).saturating_sub(blank_lines), column }
             }
-            Style::Plain if self.start.line == self.end.line => {
-                Location { line: self.start.line, column: self.start.column + column }
-            }
-            // Without escapes the text is as long as what stands between the quotes.
-            Style::Quoted
-                if self.start.line == self.end.line
-                    && self.end.column == self.start.column + text.chars().count() + 2 =>
-            {
-                Location { line: self.start.line, column: self.start.column + column + 1 }
-            }
-            Style::Plain | Style::Quoted | Style::Folded => self.start,
+            Style::Plain if fills(text, 0) => Location { column, ..start },
+            Style::Quoted if fills(text, 2) => Location { column: column + 1, ..start },
+            _ => start,
         }
     }
 }
 
 impl Scalar<'_> {
-    fn is_null(&self) -> bool {
+    /// Unquoted, and one of the ways to write nothing.
+    pub fn is_null(&self) -> bool {
         self.style == Style::Plain && matches!(&*self.text, "" | "~" | "null" | "Null" | "NULL")
     }
 }

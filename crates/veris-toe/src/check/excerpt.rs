@@ -2,12 +2,13 @@
 
 use std::fmt::Write as _;
 
-use super::{Finding, Rule};
+use super::Finding;
+use crate::pasted_secrets::Mask;
 
 impl Finding {
-    /// `label:line:column: error: message`, the source line with a mark below what is meant, and the cure. `text` is what was
-    /// checked. A line that holds a secret is not repeated.
-    pub fn excerpt(&self, label: &str, text: &str) -> String {
+    /// `label:line:column: error: message`, the source line with a mark below what is meant, and the cure. The mask is that of
+    /// the text that was checked.
+    pub fn excerpt(&self, label: &str, mask: &Mask<'_>) -> String {
         let mut shown = label.to_owned();
         // Writing to a text cannot fail.
         if let Some(at) = self.location {
@@ -20,7 +21,7 @@ impl Finding {
             (None, _) => {}
         }
         let _ = writeln!(shown, "{}", self.message);
-        if let Some((line, mark)) = self.marked(text) {
+        if let Some((line, mark)) = self.marked(mask) {
             let _ = writeln!(shown, "  | {line}\n  | {mark}");
         }
         if let Some(cure) = &self.cure {
@@ -29,10 +30,10 @@ impl Finding {
         shown
     }
 
-    fn marked(&self, text: &str) -> Option<(String, String)> {
-        let at = self.location.filter(|_| self.rule != Rule::Secret)?;
+    fn marked(&self, mask: &Mask<'_>) -> Option<(String, String)> {
+        let at = self.location?;
         // A tab is as wide as a character, so that the mark stands where it belongs.
-        let line = text.lines().nth(at.line - 1)?.replace('\t', " ");
+        let line = mask.line(at.line)?.replace('\t', " ");
         let length = line.chars().count();
         let end = match self.end {
             Some(end) if end.line == at.line => end.column,

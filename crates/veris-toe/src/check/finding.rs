@@ -1,11 +1,14 @@
 //! One defect, for people and for programs.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::Serialize;
 
 use super::Rule;
 use crate::document::{Location, ParseError};
+use crate::pasted_secrets::{Mask, PastedSecret};
+use crate::yaml::Span;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -34,11 +37,11 @@ pub enum Severity {
 }
 
 impl Finding {
-    pub(super) fn error(rule: Rule, place: (Location, Location), message: String) -> Self {
+    pub(super) fn error(rule: Rule, place: Span, message: String) -> Self {
         Self::new(rule, Severity::Error, Some(place), message)
     }
 
-    pub(super) fn warning(rule: Rule, place: (Location, Location), message: String) -> Self {
+    pub(super) fn warning(rule: Rule, place: Span, message: String) -> Self {
         Self::new(rule, Severity::Warning, Some(place), message)
     }
 
@@ -51,8 +54,18 @@ impl Finding {
         self
     }
 
-    fn new(rule: Rule, severity: Severity, place: Option<(Location, Location)>, message: String) -> Self {
-        let (location, end) = (place.map(|(start, _)| start), place.map(|(_, end)| end));
+    /// Takes secrets out of everything it says.
+    pub(super) fn mask(&mut self, mask: &Mask<'_>) {
+        let texts = [Some(&mut self.message), self.cure.as_mut(), self.phase.as_mut(), self.step.as_mut()];
+        for text in texts.into_iter().flatten() {
+            if let Cow::Owned(masked) = mask.words(text) {
+                *text = masked;
+            }
+        }
+    }
+
+    fn new(rule: Rule, severity: Severity, place: Option<Span>, message: String) -> Self {
+        let (location, end) = (place.map(|span| span.start), place.map(|span| span.end));
         Self { rule, severity, location, end, phase: None, step: None, message, cure: None }
     }
 }
@@ -78,5 +91,15 @@ impl From<ParseError> for Finding {
             phase: error.phase.map(String::from),
             step: error.step.map(String::from),
         }
+    }
+}
+
+impl From<&PastedSecret<'_>> for Finding {
+    fn from(secret: &PastedSecret<'_>) -> Self {
+        let what = secret.what;
+        let message = format!("this looks like {what}; components are readable in the account and land in its logs");
+        let severity = if secret.is_certain { Severity::Error } else { Severity::Warning };
+        Self::new(Rule::Secret, severity, Some(secret.span), message)
+            .cure("take it out and replace it where it is valid; let the instance fetch it with its own role")
     }
 }

@@ -1,8 +1,8 @@
 //! What this runner takes and EC2 Image Builder does not.
 
 use super::{Finding, Rule};
-use crate::expression::{Reference, Template};
-use crate::yaml::{Node, Value};
+use crate::expression::{Reference, Template, has_braces};
+use crate::yaml::{Node, Span, Value};
 
 /// Image Builder's limit for documents that are passed inline, in characters.
 const LONGEST_INLINE: usize = 16_000;
@@ -42,10 +42,10 @@ pub(super) fn size(document: &str) -> Option<Finding> {
 
 fn collect(node: &Node<'_>, phase: &str, findings: &mut Vec<Finding>) {
     match &node.value {
-        Value::Scalar(scalar) if scalar.text.contains("{{") => {
+        Value::Scalar(scalar) if has_braces(&scalar.text) => {
             let template = Template::parse(&scalar.text);
             for (range, reference) in template.placed_references() {
-                let place = (node.place(range.start), node.place(range.end));
+                let place = Span { start: node.place(range.start), end: node.place(range.end) };
                 if let Reference::Chain(chain) = reference
                     && phase == "test"
                     && BUILD_STAGE.contains(&chain.phase.as_str())
@@ -59,7 +59,7 @@ fn collect(node: &Node<'_>, phase: &str, findings: &mut Vec<Finding>) {
                 }
             }
             if let Some(offset) = template.literal_braces() {
-                let place = (node.place(offset), node.place(offset + 2));
+                let place = Span { start: node.place(offset), end: node.place(offset + 2) };
                 let message = "AWSTOE takes these braces for a reference and fails; here they are text".to_owned();
                 findings.push(
                     Finding::warning(Rule::LiteralBraces, place, message)

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use super::{Finding, Rule};
 use crate::expression::Template;
-use crate::yaml::{Location, Node};
+use crate::yaml::{Node, Span};
 
 /// Every script of a document that bash cannot read.
 pub(super) fn scripts(tree: &Node<'_>) -> Vec<Finding> {
@@ -45,10 +45,10 @@ fn script(step: &Node<'_>) -> Option<Finding> {
     }
     let (line, message) = syntax_error(&text)?;
     // The end of the script is behind its last line.
-    let place = lines.get(line - 1).or(lines.last()).copied().unwrap_or(step.start);
-    let end = Location { column: place.column + 1, ..place };
+    let place = lines.get(line - 1).or(lines.last()).copied().unwrap_or(step.span.start);
+    let place = Span::in_line(place.line, place.column..place.column + 1);
     Some(
-        Finding::error(Rule::ShellSyntax, (place, end), format!("bash cannot read the script: {message}"))
+        Finding::error(Rule::ShellSyntax, place, format!("bash cannot read the script: {message}"))
             .cure("see the lines above too: what is left open is told where bash misses its end"),
     )
 }

@@ -15,11 +15,11 @@ use veris_toe::interrupt::Interrupt;
 use veris_toe::orphans;
 use veris_toe::report::Status;
 use veris_toe::request::{
-    Assignment, Config, ExecutionId, Request, RequestError, check_phases, parse_parameters, refuse_service,
+    Assignment, Config, ExecutionId, LogBucket, Request, RequestError, check_phases, parse_parameters, refuse_service,
 };
 
 use super::Failure;
-use crate::cli::RunArguments;
+use crate::cli::{LogBucketArguments, RunArguments};
 
 /// As AWSTOE hands it to the SSM agent.
 const REBOOT: u8 = 194;
@@ -36,7 +36,7 @@ pub(crate) fn run(arguments: RunArguments) -> Result<ExitCode, Failure> {
     if adopts {
         orphans::end_all();
     }
-    let Outcome { summary, incomplete_logs } = outcome?;
+    let Outcome { summary, incomplete_logs, not_copied } = outcome?;
     let mut line = serde_json::to_vec(&summary).unwrap_or_default();
     line.push(b'\n');
     // The exit code and the logs say it too, should nobody read this.
@@ -44,9 +44,10 @@ pub(crate) fn run(arguments: RunArguments) -> Result<ExitCode, Failure> {
     if summary.status == Status::RebootRequired {
         return reboot(reboots);
     }
-    match incomplete_logs {
-        Some(error) => Err(error.into()),
-        None => Ok(ExitCode::from(u8::from(summary.status == Status::Failed))),
+    match (incomplete_logs, not_copied) {
+        (Some(error), _) => Err(error.into()),
+        (None, Some(error)) => Err(error.into()),
+        (None, None) => Ok(ExitCode::from(u8::from(summary.status == Status::Failed))),
     }
 }
 
@@ -91,8 +92,20 @@ fn request(arguments: RunArguments) -> Result<(Request, bool), RequestError> {
         log_directory: log_directory.unwrap_or_else(|| PathBuf::from(".")),
         state_directory: arguments.state_directory.or(settings.and_then(|config| config.state_directory.clone())),
         execution_id: id.map_or_else(ExecutionId::random, |id| id.parse())?,
+        log_bucket: log_bucket(arguments.log_bucket, settings)?,
     };
     Ok((request, arguments.trace || settings.is_some_and(|config| config.trace)))
+}
+
+fn log_bucket(given: LogBucketArguments, config: Option<&Config>) -> Result<Option<LogBucket>, RequestError> {
+    let configured = |setting: fn(&Config) -> &Option<String>| config.and_then(|config| setting(config).clone());
+    let owner = given.owner.or(configured(|config| &config.log_s3_bucket_owner));
+    let prefix = given.prefix.or(configured(|config| &config.log_s3_key_prefix));
+    match given.bucket.or(configured(|config| &config.log_s3_bucket_name)).filter(|name| !name.is_empty()) {
+        Some(name) => Ok(Some(LogBucket { name, prefix: prefix.unwrap_or_default(), owner })),
+        None if owner.is_some() || prefix.is_some() => Err(RequestError::NoLogBucket),
+        None => Ok(None),
+    }
 }
 
 /// Without handlers a signal still ends this process, but not what it started.

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use veris_toe::check::{Severity, check};
+use veris_toe::pasted_secrets::{self, Mask};
 use veris_toe::request::{read_text, refuse_service};
 
 use super::Failure;
@@ -17,9 +18,11 @@ pub(crate) fn run(arguments: &ValidateArguments) -> Result<ExitCode, Failure> {
         let name = path.display().to_string();
         let text = read_text(path)?;
         let findings = check(&text, &name);
+        let secrets = pasted_secrets::find(&text);
+        let mask = Mask::new(&text, &secrets);
         for finding in &findings {
             // The exit code carries the answer where nobody reads the lines.
-            let _ = writeln!(io::stderr(), "{}", finding.excerpt(&name, &text));
+            let _ = writeln!(io::stderr(), "{}", finding.excerpt(&name, &mask));
         }
         if findings.iter().all(|finding| finding.severity != Severity::Error) {
             let _ = writeln!(io::stdout(), "{name}: valid");

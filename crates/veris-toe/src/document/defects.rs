@@ -1,14 +1,7 @@
 //! What is wrong with a document, gathered while it is read on.
 
 use super::{Location, ParseError, Problem};
-use crate::yaml::{Entry, Node, Value};
-
-/// From where to where.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Span {
-    pub(super) start: Location,
-    pub(super) end: Location,
-}
+use crate::yaml::{Entry, Node, Span, Value};
 
 /// Knows which phase and step is being read.
 pub(super) struct Defects<'a> {
@@ -58,29 +51,23 @@ impl<'a> Defects<'a> {
     }
 }
 
-impl From<Location> for Span {
-    fn from(start: Location) -> Self {
-        Self { start, end: start }
-    }
-}
-
 impl From<&Node<'_>> for Span {
     fn from(node: &Node<'_>) -> Self {
-        Self { start: node.start, end: node.end }
+        node.span
     }
 }
 
 /// An entry is meant when its key is.
 impl From<&Entry<'_>> for Span {
     fn from(entry: &Entry<'_>) -> Self {
-        Self { start: entry.start, end: entry.end }
+        entry.span
     }
 }
 
 /// The key in a value that a message quotes first; the whole value where it quotes none.
 pub(super) fn quoted_key(node: &Node<'_>, message: &str) -> Span {
     let mut words = message.split('`').skip(1).step_by(2);
-    words.find_map(|word| find_key(node, word)).map_or_else(|| node.into(), Span::from)
+    words.find_map(|word| find_key(node, word)).map_or(node.span, |entry| entry.span)
 }
 
 fn find_key<'a>(node: &'a Node<'a>, key: &str) -> Option<&'a Entry<'a>> {

@@ -42,7 +42,7 @@ impl<'a> Fields<'a> {
             let problem = Problem::MissingKey { key, of: self.of };
             match self.node.entry(key) {
                 Some(empty) => defects.add(empty, problem),
-                None => defects.add(self.node.start, problem),
+                None => defects.add(self.node.span.start, problem),
             }
         }
         found

@@ -3,10 +3,10 @@
 use serde_json::Value as Json;
 
 use super::Problem;
-use super::defects::{Defects, Span};
+use super::defects::Defects;
 use crate::action::{ActionName, InputError, InputKey};
 use crate::suggest::nearest;
-use crate::yaml::{Entry, Node};
+use crate::yaml::{Entry, Node, Span};
 
 /// More unknown inputs in one entry are not told.
 const MOST: usize = 20;
@@ -33,7 +33,7 @@ pub(super) fn check(
     }
 }
 
-/// Finds every unknown input, by leaving out those that were found, and the first that is wrong otherwise.
+/// Finds every unknown input, by correcting those that were found, and the first that is wrong otherwise.
 fn one(
     action: ActionName,
     mut inputs: Json,
@@ -41,28 +41,37 @@ fn one(
     written: (&Node<'_>, Option<&Entry<'_>>),
     defects: &mut Defects<'_>,
 ) {
+    let mut unknown = Vec::new();
     for _ in 0..MOST {
         let Err(mut error) = action.check(&inputs) else { return };
-        let removed = remove_unknown(&mut inputs, &error);
+        let corrected = correct(&mut inputs, &error);
         if let (Some(index), Some(InputKey::Index(first))) = (index, error.path.first_mut()) {
             *first = index;
             error.entry = Some(index);
         }
         let place = match written {
-            (_, Some(entry)) => find(&entry.value, &error.path, removed.is_some()),
-            (step, None) => step.start.into(),
+            (_, Some(entry)) => find(&entry.value, &error.path, &unknown, corrected.is_some()),
+            (step, None) => step.span.start.into(),
         };
-        let nearest = removed.as_ref().and_then(|key| nearest(key, expected(&error.message)));
-        let nearest = nearest.map(str::to_owned);
+        let nearest = corrected.as_ref().and_then(|key| key.nearest.clone());
         defects.add(place, Problem::Inputs { action: action.as_str(), message: error.to_string(), nearest });
-        if removed.is_none() {
-            return;
+        match corrected {
+            Some(key) => unknown.push(key),
+            None => return,
         }
     }
 }
 
-/// The key that was taken out, where the error is about one that has no place there.
-fn remove_unknown(inputs: &mut Json, error: &InputError) -> Option<String> {
+/// A key that has no place where it is.
+struct Unknown {
+    key: String,
+    /// Of the keys that have one and are not given.
+    nearest: Option<String>,
+}
+
+/// Where the error is about an unknown key, takes it out and puts its value under the nearest name: neither that it is unknown
+/// is told again, nor that the other one is missing.
+fn correct(inputs: &mut Json, error: &InputError) -> Option<Unknown> {
     let (InputKey::Name(key), above) = error.path.split_last()? else { return None };
     if !error.message.starts_with(&format!("unknown field `{key}`")) {
         return None;
@@ -71,8 +80,13 @@ fn remove_unknown(inputs: &mut Json, error: &InputError) -> Option<String> {
         InputKey::Name(name) => value.get_mut(name),
         InputKey::Index(index) => value.get_mut(index),
     });
-    holder?.as_object_mut()?.shift_remove(key)?;
-    Some(key.clone())
+    let holder = holder?.as_object_mut()?;
+    let value = holder.shift_remove(key)?;
+    let nearest = nearest(key, expected(&error.message).filter(|name| !holder.contains_key(*name))).map(str::to_owned);
+    if let Some(nearest) = &nearest {
+        holder.insert(nearest.clone(), value);
+    }
+    Some(Unknown { key: key.clone(), nearest })
 }
 
 /// The names that a message about an unknown field offers; they stand in backticks behind the field's own.
@@ -81,14 +95,18 @@ fn expected(message: &str) -> impl Iterator<Item = &str> {
 }
 
 /// The value at a path, or the key there when that is what is wrong.
-fn find(node: &Node<'_>, path: &[InputKey], key_is_wrong: bool) -> Span {
-    let Some((first, rest)) = path.split_first() else { return node.into() };
+fn find(node: &Node<'_>, path: &[InputKey], corrected: &[Unknown], key_is_wrong: bool) -> Span {
+    let Some((first, rest)) = path.split_first() else { return node.span };
     let below = match first {
         InputKey::Index(index) => node.items().and_then(|items| items.get(*index)),
-        InputKey::Name(name) => match node.entry(name) {
-            Some(entry) if rest.is_empty() && key_is_wrong => return entry.into(),
-            entry => entry.map(|entry| &entry.value),
-        },
+        InputKey::Name(name) => {
+            let misspelt = || corrected.iter().find(|it| it.nearest.as_ref() == Some(name));
+            let entry = node.entry(name).or_else(|| node.entry(&misspelt()?.key));
+            match entry {
+                Some(entry) if rest.is_empty() && key_is_wrong => return entry.span,
+                entry => entry.map(|entry| &entry.value),
+            }
+        }
     };
-    below.map_or_else(|| node.into(), |below| find(below, rest, key_is_wrong))
+    below.map_or(node.span, |below| find(below, rest, corrected, key_is_wrong))
 }

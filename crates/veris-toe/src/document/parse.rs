@@ -7,7 +7,7 @@ use super::fields::{Fields, text};
 use super::phases::phases;
 use super::{Constant, Document, MAX_TEXT_BYTES, Parameter, ParseError, Problem, references};
 use crate::expression::is_variable_name;
-use crate::yaml::{self, Entry, Node, Unreadable};
+use crate::yaml::{self, Entry, Node, PlacedFault, Unreadable};
 
 /// Reads and checks a document completely: keys, names, actions, their inputs and every reference. The error is about
 /// the first defect; [`check`](crate::check::check) tells all of them. `label` is what errors call the document.
@@ -16,7 +16,7 @@ pub fn parse(text: &str, label: &str) -> Result<Document, ParseError> {
     // A document without defects exists.
     document.ok_or_else(|| match defects.into_iter().next() {
         Some(defect) => defect,
-        None => unreadable(label, Unreadable::TooManyValues),
+        None => unreadable(label, &Unreadable::Empty),
     })
 }
 
@@ -38,11 +38,11 @@ pub(crate) fn read<'a>(text: &'a str, label: &str) -> Parsed<'a> {
     }
     let reading = match yaml::read(text) {
         Ok(reading) => reading,
-        Err(error) => return Parsed { document: None, defects: vec![unreadable(label, error)], tree: None },
+        Err(error) => return Parsed { document: None, defects: vec![unreadable(label, &error)], tree: None },
     };
     let mut defects = Defects::new(label);
-    for (at, message) in reading.faults {
-        defects.add(at, Problem::Yaml(message));
+    for PlacedFault { fault, span, .. } in reading.faults {
+        defects.add(span, Problem::Yaml(fault.to_string()));
     }
     let document = document(&reading.root, label, &mut defects);
     let defects = defects.into_sorted();
@@ -50,13 +50,14 @@ pub(crate) fn read<'a>(text: &'a str, label: &str) -> Parsed<'a> {
     Parsed { document, defects, tree: Some(reading.root) }
 }
 
-fn unreadable(label: &str, error: Unreadable) -> ParseError {
+fn unreadable(label: &str, error: &Unreadable) -> ParseError {
+    let problem = match error {
+        Unreadable::Empty | Unreadable::Syntax { .. } => Problem::Yaml(error.to_string()),
+        Unreadable::TooManyValues { .. } => Problem::TooManyValues,
+        Unreadable::TooDeep { .. } => Problem::TooDeep { limit: yaml::MAX_LEVELS },
+    };
     let mut defects = Defects::new(label);
-    match error {
-        Unreadable::Syntax { at, message } => defects.add(at, Problem::Yaml(message)),
-        Unreadable::TooManyValues => defects.add_without_place(Problem::TooManyValues),
-        Unreadable::TooDeep => defects.add_without_place(Problem::TooDeep { limit: yaml::MAX_LEVELS }),
-    }
+    defects.add(error.location(), problem);
     defects.into_sorted().remove(0)
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use serde_json::Value as Json;
 
-use super::defects::{Defects, Span, quoted_key};
+use super::defects::{Defects, quoted_key};
 use super::fields::{Fields, list, text};
 use super::{OnFailure, Phase, Problem, Step, flow, inputs};
 use crate::action::{ActionName, Unusable};
@@ -171,7 +171,7 @@ fn located<T>(
 }
 
 fn at<T>(read: Result<T, Problem>, entry: Option<&Entry<'_>>, step: &Node<'_>, defects: &mut Defects<'_>) -> Option<T> {
-    let place = entry.map_or(Span::from(step.start), |entry| Span::from(&entry.value));
+    let place = entry.map_or(step.span.start.into(), |entry| entry.value.span);
     read.map_err(|problem| defects.add(place, problem)).ok()
 }
 

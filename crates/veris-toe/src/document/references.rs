@@ -3,11 +3,11 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::Problem;
-use super::defects::{Defects, Span};
+use super::defects::Defects;
 use super::phases::{PhaseDraft, StepDraft};
-use crate::expression::{CONTEXT_KEYS, Chain, Reference, Side, Template};
+use crate::expression::{CONTEXT_KEYS, Chain, Reference, Side, Template, has_braces};
 use crate::suggest::nearest;
-use crate::yaml::{Location, Node, Value};
+use crate::yaml::{Location, Node, Span, Value};
 
 /// Paths below `meta-data/` that AWSTOE does not give to documents.
 const SECRET_METADATA: [&str; 2] = ["iam", "identity-credentials"];
@@ -33,7 +33,7 @@ pub(super) fn check(phases: &[PhaseDraft<'_>], variables: &BTreeSet<&str>, defec
 /// Every reference below a value, with its place.
 pub(crate) fn each(node: &Node<'_>, tell: &mut impl FnMut(Span, &Reference)) {
     match &node.value {
-        Value::Scalar(scalar) if scalar.text.contains("{{") => {
+        Value::Scalar(scalar) if has_braces(&scalar.text) => {
             for (range, reference) in Template::parse(&scalar.text).placed_references() {
                 let (start, last) = (node.place(range.start), node.place(range.end - 1));
                 let end = Location { column: last.column + 1, ..last };

@@ -6,7 +6,7 @@ use super::{Node, Value};
 
 impl Node<'_> {
     /// Every scalar is a text, as it was written; nothing is null.
-    pub(crate) fn json(&self) -> Json {
+    pub fn json(&self) -> Json {
         match &self.value {
             Value::Scalar(_) if self.is_null() => Json::Null,
             Value::Scalar(scalar) => Json::String(scalar.text.to_string()),

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 
 use insta::assert_snapshot;
 use proptest::prelude::*;
-use veris_toe::check::{Severity, check, check_language};
+use veris_toe::check::{Finding, Severity, check, check_language};
 use veris_toe::document::parse;
+use veris_toe::pasted_secrets::{Mask, find};
 
 /// Documents with defects, each marked at its line with `# finds: rule rule`.
 fn broken() -> Vec<PathBuf> {
@@ -60,8 +61,27 @@ fn a_document_is_refused_when_a_finding_is_an_error() {
 fn a_finding_shows_its_line_and_the_cure() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/broken/unknown-inputs.yaml");
     let text = fs::read_to_string(path).unwrap();
-    let shown: Vec<String> = check(&text, "").iter().map(|finding| finding.excerpt("chat.yaml", &text)).collect();
+    let mask = Mask::new(&text, &[]);
+    let shown: Vec<String> = check(&text, "").iter().map(|finding| finding.excerpt("chat.yaml", &mask)).collect();
     assert_snapshot!(shown.join("\n"));
+}
+
+#[test]
+fn a_misspelt_input_is_told_once_and_its_value_is_looked_at() {
+    let text = "schemaVersion: 1.0
+phases:
+  - name: build
+    steps:
+      - {name: Say, action: ExecuteBash, inputs: {comands: [echo]}}
+      - {name: Shout, action: ExecuteBash, inputs: {comands: echo}}
+      - {name: Copy, action: CopyFile, inputs: [{sorce: a, destnation: b}, {sorce: a}]}
+      - {name: Twice, action: DeleteFile, inputs: [{path: a, paht: b}]}
+";
+    let shown = |it: Finding| {
+        let cure = it.cure.unwrap_or_default();
+        format!("{}:{} {}; {cure}", it.location.unwrap().line, it.location.unwrap().column, it.message)
+    };
+    assert_snapshot!(check_language(text, "").into_iter().map(shown).collect::<Vec<_>>().join("\n"));
 }
 
 proptest! {
@@ -78,8 +98,10 @@ proptest! {
         let end = (start + length).min(text.len());
         let mutated: String = text[..start].iter().chain(&insert.chars().collect::<Vec<_>>()).chain(&text[end..]).collect();
         let findings = check_language(&mutated, "x");
+        let secrets = find(&mutated);
+        let mask = Mask::new(&mutated, &secrets);
         for finding in &findings {
-            finding.excerpt("x", &mutated);
+            finding.excerpt("x", &mask);
         }
         prop_assert!(findings.is_sorted_by_key(|finding| finding.location));
     }

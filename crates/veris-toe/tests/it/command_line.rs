@@ -49,9 +49,9 @@ fn bad_usage_is_explained() {
     assert_snapshot!(run(&["-d", "fine.yaml", "--parameters", "Version"]), @"error: `Version` is no parameter; write name=value,name2=value2");
     assert_snapshot!(run(&["-d", "fine.yaml", "-i", "../up"]), @"error: `../up` is no execution id; use at most 64 letters, digits and `-`");
     assert_snapshot!(run(&["-c", "config.json"]), @r"
-    error: `cwLogGroup` is not supported: this runner speaks to no service of AWS but S3, from within steps
+    error: `cwLogGroup` is not supported: this runner sends nothing to CloudWatch and reads local documents only
 
-    hint: copy the log folder when the run has ended; the summary's `logUrl` names it
+    hint: `--log-s3-bucket-name` copies the logs to S3 when the run has ended
     ");
     assert!(run(&[]).contains("--documents"));
     assert!(run(&["-c", "config.json", "-d", "fine.yaml"]).contains("cannot be used with"));
@@ -93,13 +93,18 @@ fn what_needs_services_of_aws_is_refused_by_name() {
     let sandbox = Sandbox::new();
     sandbox.write("fine.yaml", &document(FINE));
     let run = |arguments: &[&str]| refused(sandbox.veris_toe(&[&["run"], arguments].concat()));
-    assert_snapshot!(run(&["-d", "fine.yaml", "--log-s3-bucket-name", "logs", "--log-s3-key-prefix", "x"]), @r"
-    error: `--log-s3-bucket-name` is not supported: this runner speaks to no service of AWS but S3, from within steps
+    assert_snapshot!(run(&["-d", "fine.yaml", "--cw-log-group", "logs"]), @r"
+    error: `--cw-log-group` is not supported: this runner sends nothing to CloudWatch and reads local documents only
 
-    hint: copy the log folder when the run has ended; the summary's `logUrl` names it
+    hint: `--log-s3-bucket-name` copies the logs to S3 when the run has ended
+    ");
+    assert_snapshot!(run(&["-d", "fine.yaml", "--log-s3-key-prefix", "x"]), @r"
+    error: the logs have an owner or a prefix in S3, but no bucket
+
+    hint: name it with `--log-s3-bucket-name`
     ");
     assert_snapshot!(run(&["-d", "fine.yaml", "--document-s3-bucket-owner", "123456789012"]), @r"
-    error: `--document-s3-bucket-owner` is not supported: this runner speaks to no service of AWS but S3, from within steps
+    error: `--document-s3-bucket-owner` is not supported: this runner sends nothing to CloudWatch and reads local documents only
 
     hint: name a local file; a document in S3 can be run by an `ExecuteDocument` step
     ");
@@ -108,7 +113,6 @@ fn what_needs_services_of_aws_is_refused_by_name() {
 
     hint: download it first, for example with `aws s3 cp` or `aws imagebuilder get-component`; a document in S3 can be run by an `ExecuteDocument` step, too
     ");
-    assert!(run(&["-d", "fine.yaml", "--cw-log-group", "logs"]).contains("`--cw-log-group` is not supported"));
     sandbox.veris_toe(&["run", "-d", "fine.yaml", "--cw-ignore-failures"]).succeeded();
     assert!(sandbox.veris_toe(&["-v"]).succeeded().stdout.starts_with("veris-toe "));
     assert!(sandbox.veris_toe(&["run", "--version"]).succeeded().stdout.starts_with("veris-toe"));

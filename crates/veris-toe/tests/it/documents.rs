@@ -232,18 +232,18 @@ fn a_document_cannot_exhaust_the_machine() {
     ");
     let long_alias = format!("a: &a {}\nb: [{}]", "x".repeat(100_000), "*a,".repeat(1000));
     assert_snapshot!(refusal(&long_alias), @"
-    chat.yaml: the document holds too many values, or its aliases multiply them
+    chat.yaml:2:500: the document holds too many values, or its aliases multiply them
     hint: write the values out instead of repeating them with `*aliases`
     ");
     let laughs = (1..9).map(|level| format!("a{level}: &a{level} [{}]", format!("*a{},", level - 1).repeat(9)));
     let inputs: Vec<String> = laughs.collect();
     let step = format!("- {{name: Laugh, action: ExecuteBash, inputs: {{a0: &a0 [x], {}}}}}", inputs.join(", "));
     assert_snapshot!(refusal(&document(&step)), @"
-    chat.yaml: the document holds too many values, or its aliases multiply them
+    chat.yaml:5:327: the document holds too many values, or its aliases multiply them
     hint: write the values out instead of repeating them with `*aliases`
     ");
     assert_snapshot!(refusal(&"[".repeat(100_000)), @"
-    chat.yaml: values lie more than 100 levels deep in each other
+    chat.yaml:1:256: values lie more than 100 levels deep in each other
     hint: close what is open; nested values are better written as blocks
     ");
 }

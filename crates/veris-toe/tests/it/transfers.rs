@@ -7,7 +7,7 @@ use insta::assert_snapshot;
 
 use crate::downloads::{KEYS, Server, answer, run};
 use crate::s3_server::S3;
-use crate::support::Sandbox;
+use crate::support::{Sandbox, document};
 
 #[test]
 fn everything_below_a_prefix_is_downloaded() {
@@ -269,4 +269,26 @@ fn an_upload_that_fails_is_tried_again_and_then_given_up() {
         ("DELETE", "/bucket/large"),
         "the parts are not left behind"
     );
+}
+
+#[test]
+fn logs_are_copied_to_a_bucket_when_the_run_has_ended() {
+    let s3 = S3::start("logs");
+    let sandbox = Sandbox::new();
+    sandbox.write("chat.yaml", &document("- {name: Say, action: ExecuteBash, inputs: {commands: [echo hello]}}"));
+    let arguments = ["run", "-d", "chat.yaml", "-b", "logs", "-k", "bakes/1/"];
+    let ran = sandbox.finish(sandbox.command(&arguments).envs(s3.variables()).output().unwrap()).succeeded();
+    assert!(ran.summary()["logUrl"].as_str().unwrap().starts_with("s3://logs/bakes/1/TOE_"), "{}", ran.stdout);
+    let keys = s3.keys("logs");
+    assert!(keys.iter().all(|key| key.starts_with("bakes/1/TOE_")), "{keys:?}");
+    let names: Vec<&str> = keys.iter().map(|key| key.rsplit('/').next().unwrap()).collect();
+    assert_eq!(names, ["D0__chat.yaml", "application.log", "chaining.json", "console.log", "detailedoutput.json"]);
+    let console = s3.read(&format!("logs/{}", keys[3]));
+    assert!(console.contains("hello") && console.contains("TOE has completed execution successfully"), "{console}");
+
+    // Nobody gives the runner credentials.
+    let ran = sandbox.veris_toe(&arguments).failed();
+    assert!(ran.summary()["logUrl"].as_str().unwrap().starts_with("[DIR]"), "they are in their folder only");
+    assert!(ran.stderr.contains("to s3://logs/bakes/1/TOE_"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("hint: let the role of this machine put objects there"), "{}", ran.stderr);
 }
