@@ -179,6 +179,8 @@ if __name__ == "__main__":
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    # Clients may connect from the moment they know the address.
+    listener.listen(8192)
     print(json.dumps({"address": "%s:%d" % listener.getsockname()}), flush=True)
     config = uvicorn.Config(app, loop="uvloop", http="httptools", access_log=False, log_level="warning", backlog=8192)
     uvicorn.Server(config).run(sockets=[listener])

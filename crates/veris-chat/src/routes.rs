@@ -2,6 +2,7 @@
 
 mod chat;
 mod chat_stream;
+mod chunk;
 mod completions;
 mod delete_session;
 mod documentation;

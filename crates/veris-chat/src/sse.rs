@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::http::header::{CACHE_CONTROL, HeaderName};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
-use serde_json::Value;
+use serde::Serialize;
 use tokio::time::timeout;
 
 use crate::answer::{Answer, Head, Step};
@@ -20,7 +20,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 const ALIVE: &str = "keep-alive";
 
 /// Puts a step into the words of one contract; a step can be several events, or none.
-pub(crate) type Words = fn(&Head, &Step) -> Vec<Value>;
+pub(crate) type Words = fn(&Head, &Step) -> Vec<Event>;
 
 /// Begins the stream.
 pub(crate) async fn respond(mut answer: Answer, words: Words) -> Result<Response, ApiError> {
@@ -28,7 +28,7 @@ pub(crate) async fn respond(mut answer: Answer, words: Words) -> Result<Response
     match timeout(PATIENCE, answer.next()).await {
         Ok(step) => {
             let step = step?;
-            pending.extend(words(&answer.head, &step).iter().map(data));
+            pending.extend(words(&answer.head, &step));
             if let Step::Complete(_) = step {
                 pending.push_back(done());
                 return Ok(response(Events { pending, answer: None, words }));
@@ -67,8 +67,8 @@ impl Events {
             let step = answer.next().await;
             let ended = matches!(step, Ok(Step::Complete(_)) | Err(_));
             match step {
-                Ok(step) => self.pending.extend((self.words)(&answer.head, &step).iter().map(data)),
-                Err(error) => self.pending.push_back(data(&error.body())),
+                Ok(step) => self.pending.extend((self.words)(&answer.head, &step)),
+                Err(error) => self.pending.push_back(event(&error.body())),
             }
             if ended {
                 self.answer = None;
@@ -79,8 +79,8 @@ impl Events {
 }
 
 /// One line, as JSON escapes every line break.
-fn data(value: &Value) -> Event {
-    Event::default().data(value.to_string())
+pub(crate) fn event(value: &impl Serialize) -> Event {
+    Event::default().json_data(value).expect("what we say has only keys that are strings")
 }
 
 fn done() -> Event {

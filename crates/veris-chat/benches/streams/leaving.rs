@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use anyhow::Context;
-use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::time::sleep;
@@ -12,7 +11,7 @@ use tokio::time::sleep;
 use crate::clients::{Dialect, Stream, get};
 use crate::conversation::{Question, now};
 use crate::reading::Piece;
-use crate::tally::milliseconds;
+use crate::tally::{histogram, milliseconds};
 
 /// When Bedrock saw that nobody listens any more.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
@@ -56,7 +55,7 @@ pub(crate) async fn run(leave: Leave) -> anyhow::Result<()> {
     // By then the last of them has been read to its end, if somebody reads.
     sleep(REST + Duration::from_secs(1)).await;
     let departures: Vec<Departure> = serde_json::from_value(get(&leave.bedrock, "/departures").await?)?;
-    let mut delays = Histogram::<u64>::new(3)?;
+    let mut delays = histogram()?;
     for departure in departures {
         if let Some(left) = left.remove(&departure.id) {
             delays.saturating_record(departure.at.saturating_sub(left));

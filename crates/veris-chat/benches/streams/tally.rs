@@ -7,6 +7,14 @@ use serde_json::{Value, json};
 
 use crate::conversation::Token;
 
+/// Longer than anything that is waited for: values above it would count as it.
+const LONGEST: Duration = Duration::from_mins(5);
+
+/// For nanoseconds, to three digits.
+pub(crate) fn histogram() -> anyhow::Result<Histogram<u64>> {
+    Ok(Histogram::new_with_max(u64::try_from(LONGEST.as_nanos())?, 3)?)
+}
+
 /// As results are given.
 pub(crate) fn milliseconds(nanoseconds: u64) -> f64 {
     Duration::from_nanos(nanoseconds).as_secs_f64() * 1e3
@@ -28,7 +36,7 @@ pub(crate) struct Tally {
 
 impl Tally {
     pub(crate) fn new(streams: u32) -> anyhow::Result<Self> {
-        let latencies = Histogram::new(3)?;
+        let latencies = histogram()?;
         Ok(Self { streams, begun: 0, ended: 0, tokens: 0, disordered: 0, whole: 0, error: None, latencies })
     }
 

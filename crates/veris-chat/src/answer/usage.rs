@@ -46,7 +46,7 @@ impl From<Usage> for Tokens {
 }
 
 /// Seconds spent on each part of the work.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Copy, Serialize)]
 pub(crate) struct Timing {
     pub(crate) ingestion: f64,
     pub(crate) retrieval: f64,

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::time::timeout;
 use url::Url;
 
@@ -245,9 +246,14 @@ impl Writer {
     }
 
     pub(super) async fn send(&self, step: Step) -> Result<(), Stop> {
-        match timeout(STALLED, self.client.send(Ok(step))).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) | Err(_) => Err(Stop::ClientLeft),
+        // Nearly always there is room, and then no timer is needed.
+        match self.client.try_send(Ok(step)) {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Full(step)) => match timeout(STALLED, self.client.send(step)).await {
+                Ok(Ok(())) => Ok(()),
+                Ok(Err(_)) | Err(_) => Err(Stop::ClientLeft),
+            },
+            Err(TrySendError::Closed(_)) => Err(Stop::ClientLeft),
         }
     }
 

@@ -3,16 +3,19 @@
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
 use axum::response::Response;
+use axum::response::sse::Event;
 use axum::{Extension, Json};
+use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::chunk::{Choice, Chunk};
 use crate::access::Owner;
-use crate::answer::{Answer, Completion, Head, Request, Step};
+use crate::answer::{Answer, Completion, Head, Request, Status, Step, Timing, Usage};
 use crate::api_error::ApiError;
 use crate::app::AppState;
 use crate::chat_request::{ChatRequest, RawChatRequest};
 use crate::sessions::SessionKey;
-use crate::sse;
+use crate::sse::{self, event};
 
 pub(crate) async fn chat_stream(
     State(state): State<AppState>,
@@ -26,34 +29,30 @@ pub(crate) async fn chat_stream(
     sse::respond(answer, words).await
 }
 
-fn words(head: &Head, step: &Step) -> Vec<Value> {
+fn words(head: &Head, step: &Step) -> Vec<Event> {
     vec![match step {
-        Step::Status(step) => status(step.status, &step.message),
-        Step::Delta(text) => chunk(head, &json!([{"index": 0, "delta": {"content": text}, "finish_reason": null}])),
-        Step::Complete(completion) => last_chunk(head, completion),
+        Step::Status(Status { status, message }) => {
+            event(&json!({"object": "chat.status", "status": status, "message": message}))
+        }
+        Step::Delta(text) => event(&Chunk::new(head, &[Choice::text(text)], ())),
+        Step::Complete(completion) => {
+            event(&Chunk::new(head, &[Choice::end(completion.finish)], Facts::from(completion)))
+        }
     }]
 }
 
-fn status(status: &str, message: &str) -> Value {
-    json!({"object": "chat.status", "status": status, "message": message})
+/// What the last chunk tells of the whole answer.
+#[derive(Serialize)]
+struct Facts<'a> {
+    citations: &'a [String],
+    sources: &'a [Value],
+    timing: Timing,
+    usage: Option<Usage>,
 }
 
-fn last_chunk(head: &Head, completion: &Completion) -> Value {
-    let mut last = chunk(head, &json!([{"index": 0, "delta": {}, "finish_reason": completion.finish}]));
-    last["citations"] = json!(completion.citations);
-    last["sources"] = json!(completion.sources);
-    last["timing"] = json!(completion.timing);
-    last["usage"] = json!(completion.usage);
-    last
-}
-
-/// A chunk as every dialect of the contract has it.
-pub(super) fn chunk(head: &Head, choices: &Value) -> Value {
-    json!({
-        "id": head.id,
-        "object": "chat.completion.chunk",
-        "created": head.created,
-        "model": head.model,
-        "choices": choices,
-    })
+impl<'a> From<&'a Completion> for Facts<'a> {
+    fn from(completion: &'a Completion) -> Self {
+        let Completion { citations, sources, timing, usage, .. } = completion;
+        Self { citations, sources, timing: *timing, usage: *usage }
+    }
 }

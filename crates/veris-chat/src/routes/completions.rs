@@ -3,17 +3,19 @@
 use axum::Json;
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
+use axum::response::sse::Event;
 use axum::response::{IntoResponse, Response};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::json;
 
 use super::chat::document;
-use super::chat_stream::chunk;
+use super::chunk::{Choice, Chunk};
 use super::models::names;
-use crate::answer::{Answer, Head, Request, Step};
+use crate::answer::{Answer, Head, Request, Step, Usage};
 use crate::api_error::ApiError;
 use crate::app::AppState;
 use crate::completion_request::{CompletionRequest, RawCompletionRequest};
-use crate::sse;
+use crate::sse::{self, event};
 
 pub(crate) async fn completions(
     State(state): State<AppState>,
@@ -31,26 +33,29 @@ pub(crate) async fn completions(
     Ok(Json(document).into_response())
 }
 
-fn words(head: &Head, step: &Step) -> Vec<Value> {
-    let (delta, finish) = match step {
-        // OpenAI's streams begin with the role and without a text.
-        Step::Status(_) => (json!({"role": "assistant", "content": ""}), None),
-        Step::Delta(text) => (json!({"content": text}), None),
-        Step::Complete(completion) => (json!({}), Some(completion.finish)),
-    };
-    vec![chunk(head, &json!([{"index": 0, "delta": delta, "finish_reason": finish}]))]
+fn words(head: &Head, step: &Step) -> Vec<Event> {
+    vec![event(&Chunk::new(head, &[choice(step)], ()))]
 }
 
 /// Every chunk has the field, and one more after the last holds its value.
-fn words_with_usage(head: &Head, step: &Step) -> Vec<Value> {
-    let mut chunks = words(head, step);
-    for chunk in &mut chunks {
-        chunk["usage"] = Value::Null;
-    }
+fn words_with_usage(head: &Head, step: &Step) -> Vec<Event> {
+    let mut events = vec![event(&Chunk::new(head, &[choice(step)], WithUsage { usage: None }))];
     if let Step::Complete(completion) = step {
-        let mut last = chunk(head, &json!([]));
-        last["usage"] = json!(completion.usage);
-        chunks.push(last);
+        events.push(event(&Chunk::new(head, &[], WithUsage { usage: completion.usage })));
     }
-    chunks
+    events
+}
+
+#[derive(Serialize)]
+struct WithUsage {
+    usage: Option<Usage>,
+}
+
+fn choice(step: &Step) -> Choice<'_> {
+    match step {
+        // OpenAI's streams begin with the role and without a text.
+        Step::Status(_) => Choice::role(),
+        Step::Delta(text) => Choice::text(text),
+        Step::Complete(completion) => Choice::end(completion.finish),
+    }
 }
