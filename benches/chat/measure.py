@@ -25,8 +25,9 @@ import processes
 @dataclass
 class Arm:
     name: str
-    # Without a server the clients ask Bedrock itself: what is left is the floor of the measurement.
+    # Without a server the clients ask Bedrock itself: what is left is the floor of the latencies.
     server: Callable | None
+    dialect: str = "chat"
 
 
 @dataclass
@@ -36,10 +37,11 @@ class Stand:
     streams: Path
     bedrock: processes.Process
     server: processes.Process | None
+    dialect: str
 
     def load(self, streams, rate, seconds, first_id=0, ramp=1.0, when_open=lambda: None):
-        target, dialect = (self.server, "chat") if self.server else (self.bedrock, "bedrock")
-        arguments = ["load", "--address", target.address, "--dialect", dialect, "--streams", streams]
+        target = self.server or self.bedrock
+        arguments = ["load", "--address", target.address, "--dialect", self.dialect, "--streams", streams]
         arguments += ["--tokens", round(rate * seconds), "--gap-us", round(1e6 / rate), "--ramp-ms", round(ramp * 1000)]
         result = processes.clients(self.streams, [*arguments, "--first-id", first_id], when_open)
         if result["error"]:
@@ -109,11 +111,11 @@ def read_document(stand, number):
 
 
 def plan(arms, rounds):
-    direct, veris, *python = arms
+    direct, relay, veris, *python = arms
     return [
-        ("40 streams", partial(streaming, streams=40, rate=50, seconds=6), [direct, veris, *python], rounds),
-        ("100 streams", partial(streaming, streams=100, rate=50, seconds=6), [direct, veris, *python], rounds),
-        ("1000 streams", partial(streaming, streams=1000, rate=20, seconds=12, ramp=2), [direct, veris], rounds),
+        ("40 streams", partial(streaming, streams=40, rate=50, seconds=6), arms, rounds),
+        ("100 streams", partial(streaming, streams=100, rate=50, seconds=6), arms, rounds),
+        ("1000 streams", partial(streaming, streams=1000, rate=20, seconds=12, ramp=2), [direct, relay, veris], rounds),
         ("5000 streams", partial(streaming, streams=5000, rate=1, seconds=20, ramp=8), [veris], 1),
         ("documents", partial(beside_documents, streams=200, rate=20, seconds=8), [veris], rounds),
         ("leaving", partial(leaving, clients=30), [veris, *python], 1),
@@ -133,7 +135,8 @@ def main():
     parser.add_argument("--csv", type=Path, required=True)
     options = parser.parse_args()
     arms = [
-        Arm("direct", None),
+        Arm("direct", None, "bedrock"),
+        Arm("relay", partial(processes.relay, options.streams), "bedrock"),
         Arm("veris-chat", partial(processes.veris_chat, options.veris_chat)),
         Arm("boto3", partial(processes.fastapi, "boto3")),
         Arm("aioboto3", partial(processes.fastapi, "aioboto3")),
@@ -155,9 +158,9 @@ def main():
 def run(streams, arm, measure, scratch):
     with processes.bedrock(streams, scratch) as bedrock:
         if arm.server is None:
-            return measure(Stand(streams, bedrock, None))
+            return measure(Stand(streams, bedrock, None, arm.dialect))
         with arm.server(bedrock, scratch) as server:
-            return measure(Stand(streams, bedrock, server))
+            return measure(Stand(streams, bedrock, server, arm.dialect))
 
 
 if __name__ == "__main__":

@@ -81,6 +81,11 @@ def veris_chat(binary, bedrock, scratch):
     return Process([binary, "--config", config], SERVER_CORES, scratch, env, address_in="stderr")
 
 
+def relay(streams, bedrock, scratch):
+    """No server, but its sockets: reads and writes each token, and nothing else."""
+    return Process([streams, "relay", "--bedrock", bedrock.address], SERVER_CORES, scratch)
+
+
 def fastapi(client, bedrock, scratch):
     env = {"BEDROCK": f"http://{bedrock.address}"}
     return Process([sys.executable, HERE / "server.py", client], SERVER_CORES, scratch, env)

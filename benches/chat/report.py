@@ -12,9 +12,15 @@ import matplotlib
 matplotlib.use("svg")
 import matplotlib.pyplot as plot
 
-ARMS = ["veris-chat", "boto3", "aioboto3", "direct"]
-NAMES = {"veris-chat": "veris-chat", "boto3": "FastAPI, boto3", "aioboto3": "FastAPI, aioboto3", "direct": "no server"}
-COLOURS = {"veris-chat": "#1f6f54", "boto3": "#b5542b", "aioboto3": "#d9a441", "direct": "#8a8f98"}
+ARMS = ["veris-chat", "boto3", "aioboto3", "relay", "direct"]
+NAMES = {
+    "veris-chat": "veris-chat",
+    "boto3": "FastAPI, boto3",
+    "aioboto3": "FastAPI, aioboto3",
+    "relay": "bytes copied",
+    "direct": "no server",
+}
+COLOURS = {"veris-chat": "#1f6f54", "boto3": "#b5542b", "aioboto3": "#d9a441", "relay": "#5b7fb0", "direct": "#8a8f98"}
 PERCENTILES = [("p50", "50"), ("p90", "90"), ("p99", "99"), ("p999", "99.9"), ("max", "max")]
 
 
@@ -111,7 +117,7 @@ def draw(values, path):
     servers = [arm for arm in ARMS if arm != "direct"]
     for place, arm in enumerate(servers):
         heights = [values.get((load, arm, "cpu_per_million"), 0) for load in loads]
-        bars = cost.bar([x + 0.27 * (place - 1) for x in range(len(loads))], heights, 0.25, color=COLOURS[arm])
+        bars = cost.bar([x + 0.21 * (place - 1.5) for x in range(len(loads))], heights, 0.2, color=COLOURS[arm])
         cost.bar_label(bars, fmt="%.0f", padding=2)
         bars.set_label(NAMES[arm])
     cost.set_xticks(range(len(loads)), [f"{load} x 50 tokens/s" for load in loads])
@@ -150,9 +156,10 @@ TEXT = """# What streaming costs
 
 All servers stand in front of the same Bedrock, which sends real event-stream frames; each has one core of its own, which it does not share with the
 clients and Bedrock. A token carries the time at which it was written, so its latency is what lies between Bedrock's write and the client's read, both
-ends' own work included; `no server` is a client that reads from Bedrock itself. Latencies are those of the time in which all streams run. The
-CPU time is the server's own, of whole answers, their beginnings and ends included. Memory is resident memory: with no stream after the first answer,
-and per stream what is added in the middle of the streams. The servers in Python are `benches/chat/server.py`.
+ends' own work included. `no server` is a client that reads from Bedrock itself. `bytes copied` is a server that only reads and writes each token: what
+the kernel takes for two connections, which nobody who passes an answer on can do without. Latencies are those of the time in which all streams run.
+The CPU time is the server's own, of whole answers, their beginnings and ends included. Memory is resident memory: with no stream after the first
+answer, and per stream what is added in the middle of the streams. The servers in Python are `benches/chat/server.py`.
 """
 
 

@@ -45,10 +45,11 @@ impl Library {
         client: Client,
         tasks: TaskTracker,
     ) -> Result<Self, StoreFailure> {
+        let store = Store::open(&settings.store, &settings.embedding_model_id)?;
         Ok(Self {
             reader: Reader::new(settings.documents),
             embedder: Embedder::new(client, model, settings.embedding_model_id),
-            store: Store::open(&settings.store)?,
+            store,
             flights: Flights::default(),
             permits: Semaphore::new(READ_AT_ONCE),
             tasks,

@@ -14,6 +14,7 @@ mod load;
 #[path = "../../tests/it/pdf.rs"]
 mod pdf;
 mod reading;
+mod relay;
 mod tally;
 
 use std::process::ExitCode;
@@ -34,6 +35,8 @@ struct Arguments {
 enum Role {
     /// Answer as Bedrock and as the metadata service of an instance, until killed
     Bedrock,
+    /// Copy bytes between clients and Bedrock, until killed
+    Relay(relay::Relay),
     /// Read streams and report how late their tokens came
     Load(load::Load),
     /// Leave streams in the middle and report how long Bedrock went on
@@ -50,6 +53,7 @@ fn main() -> anyhow::Result<ExitCode> {
     tokio::task::LocalSet::new().block_on(&runtime, async {
         match role {
             Role::Bedrock => bedrock::serve().await,
+            Role::Relay(relay) => relay::serve(relay).await,
             Role::Load(load) => load::run(load).await,
             Role::Leave(leave) => leaving::run(leave).await,
         }

@@ -14,12 +14,13 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use super::passages::Passage;
 use crate::documents::Chunk;
 
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const TABLES: &str = "
     CREATE TABLE document (
         id INTEGER PRIMARY KEY,
         url TEXT NOT NULL UNIQUE,
-        filename TEXT NOT NULL
+        filename TEXT NOT NULL,
+        embedding_model TEXT NOT NULL
     ) STRICT;
     CREATE TABLE chunk (
         document INTEGER NOT NULL REFERENCES document (id) ON DELETE CASCADE,
@@ -30,7 +31,12 @@ const TABLES: &str = "
         vector BLOB NOT NULL,
         PRIMARY KEY (document, number)
     ) STRICT, WITHOUT ROWID;
-    PRAGMA user_version = 1;
+    PRAGMA user_version = 2;
+";
+/// Which model has made the vectors of version 1 is not known, so its documents are read again when they are asked about.
+const FROM_VERSION_1: &str = "
+    ALTER TABLE document ADD COLUMN embedding_model TEXT NOT NULL DEFAULT '';
+    PRAGMA user_version = 2;
 ";
 
 /// Where the library is kept.
@@ -79,10 +85,12 @@ pub enum StoreFailure {
 #[derive(Debug)]
 pub(super) struct Store {
     connection: Arc<Mutex<Connection>>,
+    /// Vectors of different models cannot be compared, so documents of another one are as good as absent.
+    embedding_model: Arc<str>,
 }
 
 impl Store {
-    pub(super) fn open(store: &LibraryStore) -> Result<Self, StoreFailure> {
+    pub(super) fn open(store: &LibraryStore, embedding_model: &str) -> Result<Self, StoreFailure> {
         let mut connection = match store {
             LibraryStore::Memory => Connection::open_in_memory()?,
             LibraryStore::File(path) => {
@@ -98,32 +106,38 @@ impl Store {
         connection.pragma_update(None, "foreign_keys", true)?;
         let transaction = connection.transaction()?;
         let found: u32 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
-        if found == 0 {
-            transaction.execute_batch(TABLES)?;
+        match found {
+            0 => transaction.execute_batch(TABLES)?,
+            1 => transaction.execute_batch(FROM_VERSION_1)?,
+            _ => {}
         }
         transaction.commit()?;
         if found > VERSION {
             return Err(StoreFailure::Newer(found));
         }
-        Ok(Self { connection: Arc::new(Mutex::new(connection)) })
+        Ok(Self { connection: Arc::new(Mutex::new(connection)), embedding_model: embedding_model.into() })
     }
 
     pub(super) async fn has(&self, url: &str) -> Result<bool, StoreFailure> {
-        let url = url.to_owned();
+        let (url, model) = (url.to_owned(), Arc::clone(&self.embedding_model));
         self.run(move |connection| {
-            let mut found = connection.prepare_cached("SELECT 1 FROM document WHERE url = ?1")?;
-            Ok(found.query_row([url], |_| Ok(())).optional()?.is_some())
+            let mut found =
+                connection.prepare_cached("SELECT 1 FROM document WHERE url = ?1 AND embedding_model = ?2")?;
+            Ok(found.query_row(params![url, model], |_| Ok(())).optional()?.is_some())
         })
         .await
     }
 
     /// Puts a document in the place of an older reading of it.
     pub(super) async fn put(&self, entry: Entry) -> Result<(), StoreFailure> {
+        let model = Arc::clone(&self.embedding_model);
         self.run(move |connection| {
             let transaction = connection.transaction()?;
             transaction.execute("DELETE FROM document WHERE url = ?1", [&entry.url])?;
-            transaction
-                .execute("INSERT INTO document (url, filename) VALUES (?1, ?2)", [&entry.url, &entry.filename])?;
+            transaction.execute(
+                "INSERT INTO document (url, filename, embedding_model) VALUES (?1, ?2, ?3)",
+                params![entry.url, entry.filename, model],
+            )?;
             let document = transaction.last_insert_rowid();
             for (chunk, vector) in entry.chunks.iter().zip(&entry.vectors) {
                 let Chunk { page, index, section_header, text } = chunk;
@@ -148,13 +162,15 @@ impl Store {
         vector: Vec<f32>,
         most: usize,
     ) -> Result<Vec<Passage>, StoreFailure> {
+        let model = Arc::clone(&self.embedding_model);
         self.run(move |connection| {
             let mut best: Vec<(f32, i64, u32)> = Vec::new();
             for url in &urls {
                 let mut rows = connection.prepare_cached(
-                    "SELECT document, number, vector FROM chunk JOIN document ON document.id = document WHERE url = ?1",
+                    "SELECT document, number, vector FROM chunk JOIN document ON document.id = document
+                     WHERE url = ?1 AND embedding_model = ?2",
                 )?;
-                let mut rows = rows.query([url])?;
+                let mut rows = rows.query(params![url, model])?;
                 while let Some(row) = rows.next()? {
                     let likeness = product(row.get_ref(2)?.as_blob().unwrap_or_default(), &vector);
                     best.push((likeness, row.get(0)?, row.get(1)?));
@@ -206,4 +222,52 @@ fn bytes(vector: &[f32]) -> Vec<u8> {
 fn product(stored: &[u8], vector: &[f32]) -> f32 {
     let (parts, _) = stored.as_chunks();
     parts.iter().zip(vector).map(|(part, other)| f32::from_le_bytes(*part) * other).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const VERSION_1: &str = "
+        CREATE TABLE document (id INTEGER PRIMARY KEY, url TEXT NOT NULL UNIQUE, filename TEXT NOT NULL) STRICT;
+        CREATE TABLE chunk (
+            document INTEGER NOT NULL REFERENCES document (id) ON DELETE CASCADE, number INTEGER NOT NULL, page INTEGER NOT NULL,
+            section_header TEXT, text TEXT NOT NULL, vector BLOB NOT NULL, PRIMARY KEY (document, number)
+        ) STRICT, WITHOUT ROWID;
+        INSERT INTO document VALUES (1, 'https://example.org/a.pdf', 'a.pdf');
+        PRAGMA user_version = 1;
+    ";
+
+    fn entry() -> Entry {
+        let chunk = Chunk { page: 1, index: 0, section_header: None, text: "Cats sleep.".to_owned() };
+        let (url, filename) = ("https://example.org/a.pdf".to_owned(), "a.pdf".to_owned());
+        Entry { url, filename, chunks: vec![chunk], vectors: vec![vec![1.0, 0.0]] }
+    }
+
+    #[tokio::test]
+    async fn a_library_of_version_1_is_taken_over_and_its_documents_are_read_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("documents.db");
+        Connection::open(&path).unwrap().execute_batch(VERSION_1).unwrap();
+        let store = Store::open(&LibraryStore::File(path.clone()), "cohere").unwrap();
+        assert!(!store.has(&entry().url).await.unwrap());
+        store.put(entry()).await.unwrap();
+        assert!(store.has(&entry().url).await.unwrap());
+        drop(store);
+        assert!(Store::open(&LibraryStore::File(path), "cohere").unwrap().has(&entry().url).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn vectors_of_another_model_are_not_compared() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = LibraryStore::File(folder.path().join("documents.db"));
+        let nearest = async |model| {
+            let store = Store::open(&file, model).unwrap();
+            let found = store.nearest(vec![entry().url], vec![1.0, 0.0], 5).await.unwrap().len();
+            (store.has(&entry().url).await.unwrap(), found)
+        };
+        Store::open(&file, "old").unwrap().put(entry()).await.unwrap();
+        assert_eq!(nearest("old").await, (true, 1));
+        assert_eq!(nearest("new").await, (false, 0));
+    }
 }

@@ -19,7 +19,7 @@ const PAGES: [&str; 3] =
     ["1 Cats\nCats sleep on warm roofs.", "2 Dogs\nDogs guard the house at night.", "3 Birds\nBirds leave in autumn."];
 
 /// The state of a server that keeps its files in this folder.
-fn state(bedrock: &FakeBedrock, web: &Web, folder: &Path) -> AppState {
+pub(crate) fn state(bedrock: &FakeBedrock, web: &Web, folder: &Path) -> AppState {
     state_with(bedrock, web, folder, |_| {})
 }
 
@@ -33,7 +33,8 @@ fn state_with(bedrock: &FakeBedrock, web: &Web, folder: &Path, change: impl FnOn
     AppState::new(settings, client(bedrock.address)).unwrap()
 }
 
-async fn web() -> (Web, Arc<AtomicUsize>) {
+/// Three pages about animals, and how often they were fetched.
+pub(crate) async fn web() -> (Web, Arc<AtomicUsize>) {
     let fetched = Arc::new(AtomicUsize::new(0));
     let (counter, content) = (Arc::clone(&fetched), pdf(&PAGES));
     let serve = move || {

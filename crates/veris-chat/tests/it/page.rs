@@ -2,12 +2,14 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use veris_chat::serve;
+use veris_chat::{AppState, serve};
 
 use crate::fake_bedrock::{Act, FakeBedrock, Script, says};
+use crate::library;
 use crate::server::state;
 
 /// A browser, and the folder of the package that drives it; or the reason why there is none.
@@ -28,16 +30,36 @@ fn browser() -> Result<(PathBuf, PathBuf), String> {
     Ok((Path::new("/usr/bin").join(name), packages))
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_page_streams_links_stops_and_runs_nothing_that_a_model_writes() {
-    let (browser, packages) = match tokio::task::spawn_blocking(browser).await.unwrap() {
-        Ok(found) => found,
+/// Where a browser is not required, its absence is said and `None` is the answer.
+async fn found_browser() -> Option<(PathBuf, PathBuf)> {
+    match tokio::task::spawn_blocking(browser).await.unwrap() {
+        Ok(found) => Some(found),
         Err(reason) if std::env::var_os("VERIS_REQUIRE_BROWSER").is_none() => {
             eprintln!("skipped: {reason}");
-            return;
+            None
         }
         Err(reason) => panic!("{reason}"),
-    };
+    }
+}
+
+/// What a script for the browser prints about the page of this server.
+async fn read_page(script: &str, state: AppState, (browser, packages): (PathBuf, PathBuf), more: &[&str]) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let server = tokio::spawn(serve(listener, state, std::future::pending(), Duration::ZERO));
+    let mut node = Command::new("node");
+    node.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it").join(script)).arg(url).arg(browser).arg(packages);
+    node.args(more);
+    let output = tokio::task::spawn_blocking(move || node.output().unwrap()).await.unwrap();
+    server.abort();
+    let seen = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{seen}\n{}", String::from_utf8_lossy(&output.stderr));
+    seen
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_streams_links_stops_and_runs_nothing_that_a_model_writes() {
+    let Some(browser) = found_browser().await else { return };
     let answer = says(&[
         "# Heading\n\n**Bold** and `co",
         "de`.\n\n1. One\n2. Two\n\n> Quoted\n\n```\n<b>x</b>\n```\n",
@@ -47,15 +69,18 @@ async fn the_page_streams_links_stops_and_runs_nothing_that_a_model_writes() {
     let endless = |text| Script::Stream(vec![Act::Text(text), Act::Silence]);
     let throttled = Script::Refuse { status: 429, code: "ThrottlingException", message: "Too many tokens" };
     let bedrock = FakeBedrock::start([answer, endless("It goes on"), endless("And on"), throttled]).await;
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}/", listener.local_addr().unwrap());
-    let server = tokio::spawn(serve(listener, state(&bedrock), std::future::pending(), Duration::ZERO));
+    insta::assert_snapshot!(read_page("page_reader.mjs", state(&bedrock), browser, &[]).await);
+}
 
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/page_reader.mjs");
-    let reader = move || Command::new("node").arg(script).arg(url).arg(browser).arg(packages).output().unwrap();
-    let output = tokio::task::spawn_blocking(reader).await.unwrap();
-    server.abort();
-    let seen = String::from_utf8(output.stdout).unwrap();
-    assert!(output.status.success(), "{seen}\n{}", String::from_utf8_lossy(&output.stderr));
-    insta::assert_snapshot!(seen);
+#[tokio::test(flavor = "multi_thread")]
+async fn a_citation_in_the_page_leads_to_the_document() {
+    let Some(browser) = found_browser().await else { return };
+    let (web, fetched) = library::web().await;
+    let bedrock = FakeBedrock::start([says(&["They guard the house [1]."])]).await;
+    let folder = tempfile::tempdir().unwrap();
+    let state = library::state(&bedrock, &web, folder.path());
+    let document = web.url("/animals.pdf").to_string();
+    let seen = read_page("citation_reader.mjs", state, browser, &[&document]).await;
+    insta::assert_snapshot!(seen, @"");
+    assert_eq!(fetched.load(Ordering::SeqCst), 2, "the server has read it once, and then the reader");
 }
