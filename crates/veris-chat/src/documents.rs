@@ -71,11 +71,13 @@ impl Reader {
         let answer = tokio::task::spawn_blocking(move || fetcher.fetch(&target)).await;
         let pdf = answer.map_err(|_| told(Problem::Internal("the fetch was given up")))?.map_err(told)?;
         let pages = pages::read(&self.settings, pdf).await.map_err(told)?;
-        let chunks = chunk::split(&pages);
+        let blank = pages.iter().filter(|page| page.text.trim().is_empty()).count();
+        // Other answers go on meanwhile.
+        let split = tokio::task::spawn_blocking(move || chunk::split(&pages)).await;
+        let chunks = split.map_err(|_| told(Problem::Internal("the text was not cut into chunks")))?;
         if chunks.is_empty() {
             return Err(told(Problem::NoText));
         }
-        let blank = pages.iter().filter(|page| page.text.trim().is_empty()).count();
         Ok(Document { filename: filename(url), chunks, blank_pages: u32::try_from(blank).unwrap_or(u32::MAX) })
     }
 }

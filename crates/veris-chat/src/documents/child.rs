@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use std::thread;
 
 use pdf_extract::{Document, PlainTextOutput, output_doc_page};
-use rustix::process::{Resource, Rlimit, Signal, set_parent_process_death_signal, setrlimit};
+use rustix::process::{Resource, Rlimit, Signal, nice, set_parent_process_death_signal, setrlimit};
 use serde::{Deserialize, Serialize};
 
 use super::Page;
@@ -19,6 +19,8 @@ pub(super) const MAX_PAGES: usize = 500;
 const MAX_MEMORY: u64 = 512 << 20;
 /// Of a page; what is beyond is left out.
 const MAX_PAGE_TEXT: usize = 2 << 20;
+/// Who reads an answer notices a delay of milliseconds, who has a document indexed does not.
+const BEHIND_THE_SERVER: i32 = 10;
 /// Nested objects are read by recursion.
 const STACK: usize = 64 << 20;
 
@@ -54,9 +56,10 @@ pub fn read_pdf(seconds: u64) -> ExitCode {
     }
 }
 
-/// Ends with its parent, within limits, without files and without network.
+/// Ends with its parent, behind the server's own work, within limits, without files and without network.
 fn confine(seconds: u64) -> io::Result<()> {
     set_parent_process_death_signal(Some(Signal::KILL))?;
+    nice(BEHIND_THE_SERVER)?;
     let limit = |resource, most| setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) });
     limit(Resource::As, MAX_MEMORY)?;
     limit(Resource::Cpu, seconds)?;

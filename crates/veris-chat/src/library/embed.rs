@@ -30,17 +30,15 @@ pub(super) struct Embedder {
     settings: Arc<ModelSettings>,
 }
 
-/// `{"embeddings": […]}`, or by type where the model was asked so.
 #[derive(Deserialize)]
-struct Answer {
-    embeddings: Embeddings,
+struct Answer<T> {
+    embeddings: T,
 }
 
+/// Where the model was asked for types.
 #[derive(Deserialize)]
-#[serde(untagged)]
-enum Embeddings {
-    Plain(Vec<Vec<f32>>),
-    ByType { float: Vec<Vec<f32>> },
+struct ByType {
+    float: Vec<Vec<f32>>,
 }
 
 impl Embedder {
@@ -65,13 +63,14 @@ impl Embedder {
         let answer = call.body(Blob::new(body.to_string())).send().await;
         let answer = answer.map_err(|error| self.failure(Failure::of_call(&error, &self.settings)))?;
         let unfit = |why: String| Failure::new(FailureKind::ModelFailed, &self.settings, why);
-        let Answer { embeddings } =
-            serde_json::from_slice(answer.body.as_ref()).map_err(|error| unfit(format!("no embeddings: {error}")))?;
-        let (Embeddings::Plain(vectors) | Embeddings::ByType { float: vectors }) = embeddings;
+        // A megabyte of numbers takes longer than other answers should wait.
+        let decoded = tokio::task::spawn_blocking(move || decode(answer.body.as_ref())).await;
+        let decoded = decoded.map_err(|error| unfit(error.to_string()))?;
+        let vectors = decoded.map_err(|error| unfit(format!("no embeddings: {error}")))?;
         if vectors.len() != texts.len() || vectors.iter().any(|vector| vector.len() != DIMENSIONS) {
             return Err(unfit(format!("{} vectors for {} texts, or not of {DIMENSIONS}", vectors.len(), texts.len())));
         }
-        Ok(vectors.into_iter().map(normalized).collect())
+        Ok(vectors)
     }
 }
 
@@ -92,6 +91,14 @@ impl Embedder {
         );
         failure
     }
+}
+
+/// Of length one.
+fn decode(answer: &[u8]) -> serde_json::Result<Vec<Vec<f32>>> {
+    let plain = serde_json::from_slice(answer).map(|Answer { embeddings }| embeddings);
+    let vectors: Vec<Vec<f32>> =
+        plain.or_else(|_| serde_json::from_slice(answer).map(|Answer { embeddings: ByType { float } }| float))?;
+    Ok(vectors.into_iter().map(normalized).collect())
 }
 
 /// Then the product of two vectors is their likeness.

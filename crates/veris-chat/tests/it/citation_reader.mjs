@@ -13,7 +13,7 @@ await page.locator("#documents summary").click();
 await page.getByLabel("Addresses of PDF documents").fill(document);
 await page.getByLabel("Message").fill("What do dogs guard?");
 await page.keyboard.press("Enter");
-const citation = page.getByRole("link", { name: "animals.pdf (p.2)" });
+const citation = page.locator("article.assistant p").getByRole("link", { name: "animals.pdf (p.2)" });
 await citation.waitFor();
 await page.getByRole("button", { name: "Send" }).waitFor();
 console.log("answer:", await page.locator("article.assistant > div").innerText());
