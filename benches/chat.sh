@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What streaming through veris-chat costs, beside the same server in Python, in front of the same Bedrock: latency of each token, time of
 # the processor, memory. Writes the table and the plot to benches/chat.md and benches/chat.svg, and every number to a CSV file in the
-# target directory. About nine minutes; latencies only mean something on a machine that does nothing else.
+# target directory. Two rounds took seven minutes; latencies only mean something on a machine that does nothing else.
 #
 #   benches/chat.sh [ROUNDS]     # 3 when not given
 set -euo pipefail
