@@ -73,7 +73,12 @@ impl Environment {
 
     /// The built-in environment, which no recipe can change.
     pub fn local() -> Self {
-        let env = [("AWS_REGION", "us-east-1"), ("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", "http://169.254.170.2")];
+        let endpoint = "http://169.254.170.2";
+        let env = [
+            ("AWS_REGION", "us-east-1"),
+            ("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", endpoint),
+            ("AWS_ENDPOINT_URL_SSM", endpoint),
+        ];
         Self {
             name: EnvironmentName::local(),
             target: Target::Local,

@@ -9,6 +9,7 @@
 
 mod chat;
 mod cloud;
+mod documents;
 mod processes;
 mod recipe;
 
@@ -28,6 +29,7 @@ fn a_version_is_baked_launched_replaced_and_rolled_back() {
     talk(&url);
     verify(&cloud);
     replace_by_second(&cloud, &url);
+    documents::are_read_in_the_unit_and_cited(&cloud, &url);
     the_stock_aws_cli_sees_it(&cloud);
     a_failing_step_fails_the_bake_and_leaves_nothing(&cloud, &url);
     a_server_that_does_not_start_is_not_promoted(&cloud, &url);
@@ -80,7 +82,8 @@ fn verify(cloud: &Cloud) {
 }
 
 fn replace_by_second(cloud: &Cloud, url: &str) {
-    cloud.json(&["bake", "--version", "1.1.0"]);
+    let documents = Recipe::with("config/veris-chat.yaml", "tests/fixtures/documents-config.yaml");
+    cloud.json(&["bake", "--version", "1.1.0", "--recipe", documents.path()]);
     // It stays as it is, so that the way back takes a second.
     let launched = cloud.json(&["launch", "--keep", "running", "--env-file", &cloud.env_file("QDRANT_URL=\n")]);
     assert_eq!(launched["url"], json!(url), "the address changed");

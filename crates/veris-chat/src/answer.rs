@@ -7,6 +7,7 @@ mod asked;
 mod usage;
 mod writer;
 
+use std::task::{Context, Poll};
 use std::time::Instant;
 
 use serde::Serialize;
@@ -97,7 +98,12 @@ impl Answer {
 
     /// The next step; an error and a completion are the last.
     pub(crate) async fn next(&mut self) -> Result<Step, ApiError> {
-        self.steps.recv().await.unwrap_or_else(|| Err(ApiError::internal()))
+        std::future::poll_fn(|context| self.poll_next(context)).await
+    }
+
+    /// The same, for who is polled itself.
+    pub(crate) fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Result<Step, ApiError>> {
+        self.steps.poll_recv(context).map(|step| step.unwrap_or_else(|| Err(ApiError::internal())))
     }
 
     /// Reads the answer to its end.

@@ -16,7 +16,7 @@ use tower_http::cors::CorsLayer;
 use crate::access::{self, Access};
 use crate::api_error::ApiError;
 use crate::bedrock::Model;
-use crate::library::{Library, LibraryStore, StoreFailure};
+use crate::library::{Library, LibraryStore, QdrantCollection, StoreFailure};
 use crate::metrics;
 use crate::observe::observe;
 use crate::readiness::Readiness;
@@ -109,7 +109,7 @@ fn open_sessions(settings: &SessionSettings) -> Result<Sessions, StoreError> {
     opened
 }
 
-/// A file that cannot be opened is not worth a server that does not run: documents are read again.
+/// A file that nobody asked for by name is not worth a server that does not run: documents are read again.
 fn open_library(
     settings: &LibrarySettings,
     model: &ModelSettings,
@@ -117,10 +117,21 @@ fn open_library(
     tasks: &TaskTracker,
 ) -> Result<Library, StoreFailure> {
     let open = |settings: LibrarySettings| Library::open(settings, model, client.clone(), tasks.clone());
-    open(settings.clone()).or_else(|error| {
-        tracing::warn!("documents are kept in memory and end with this process: {error}");
-        open(LibrarySettings { store: LibraryStore::Memory, ..settings.clone() })
-    })
+    let opened = open(settings.clone());
+    match (&opened, &settings.store) {
+        (_, LibraryStore::Qdrant(QdrantCollection { url, name, api_key })) => {
+            tracing::info!(library.store = url, "documents are kept in collection {name} of Qdrant at {url}");
+            if api_key.is_some() && url.starts_with("http://") {
+                tracing::warn!("QDRANT_API_KEY goes to {url} unencrypted: let QDRANT_URL begin with https://");
+            }
+        }
+        (Err(error), _) => {
+            tracing::warn!("documents are kept in memory and end with this process: {error}");
+            return open(LibrarySettings { store: LibraryStore::Memory, ..settings.clone() });
+        }
+        (Ok(_), _) => {}
+    }
+    opened
 }
 
 /// The whole HTTP surface.

@@ -11,6 +11,8 @@ use crate::api_error::ApiError;
 const MAX_SESSION_ID_BYTES: usize = 256;
 const MAX_MESSAGE_CHARACTERS: usize = 32_000;
 const MAX_DOCUMENTS: usize = 10;
+/// Twice a presigned URL of S3 with its token. With 50 documents a turn still fits into an item of DynamoDB.
+const MAX_URL_BYTES: usize = 4_096;
 
 /// The body of both chat endpoints. Clients send fields of their own, so unknown ones are let through.
 #[derive(Debug, Deserialize)]
@@ -68,6 +70,10 @@ fn documents(urls: Vec<String>) -> Result<Vec<Url>, ApiError> {
             || format!("entry {} of `document_urls` is no URL: send one such as https://example.org/a.pdf", index + 1);
         let mut url = url.ok_or_else(|| bad_request("document_url_invalid", unreadable()))?;
         url.set_fragment(None);
+        if url.as_str().len() > MAX_URL_BYTES {
+            let message = format!("entry {} of `document_urls` has more than {MAX_URL_BYTES} bytes", index + 1);
+            return Err(bad_request("document_url_too_long", message));
+        }
         Ok(url)
     };
     urls.into_iter().enumerate().map(parse).collect()

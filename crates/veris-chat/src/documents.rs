@@ -17,6 +17,7 @@ use url::Url;
 pub use child::read_pdf;
 pub use error::{DocumentError, Problem};
 
+use crate::behind::behind;
 use crate::settings::DocumentSettings;
 use fetch::Fetcher;
 
@@ -73,8 +74,8 @@ impl Reader {
         let pages = pages::read(&self.settings, pdf).await.map_err(told)?;
         let blank = pages.iter().filter(|page| page.text.trim().is_empty()).count();
         // Other answers go on meanwhile.
-        let split = tokio::task::spawn_blocking(move || chunk::split(&pages)).await;
-        let chunks = split.map_err(|_| told(Problem::Internal("the text was not cut into chunks")))?;
+        let split = behind(move || chunk::split(&pages)).await;
+        let chunks = split.ok_or_else(|| told(Problem::Internal("the text was not cut into chunks")))?;
         if chunks.is_empty() {
             return Err(told(Problem::NoText));
         }

@@ -4,6 +4,8 @@ mod citations;
 mod embed;
 mod ingest;
 mod passages;
+mod qdrant;
+mod sqlite;
 mod store;
 
 use aws_sdk_bedrockruntime::Client;
@@ -14,7 +16,7 @@ use url::Url;
 pub(crate) use citations::Citer;
 pub(crate) use ingest::Progress;
 pub(crate) use passages::{INSTRUCTION, Passage, question_with};
-pub use store::{LibraryStore, StoreFailure};
+pub use store::{LibraryStore, QdrantCollection, StoreFailure};
 
 use crate::api_error::ApiError;
 use crate::documents::Reader;

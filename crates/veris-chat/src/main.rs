@@ -50,7 +50,12 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let settings = Settings::load(arguments.config.as_deref(), |name| std::env::var(name).ok())?;
+    let variable = |name: &str| std::env::var(name).ok();
+    let settings = match (arguments.config.as_deref(), arguments.check) {
+        // It is checked where nobody has the instance's role.
+        (config, true) => Settings::load(config, variable)?,
+        (config, false) => Settings::load_with_secrets(config, variable)?,
+    };
     for name in &settings.unknown_names {
         tracing::warn!("the `.env` file sets {name}, which means nothing to this server");
     }

@@ -26,7 +26,9 @@ pub use sessions::SessionSettings;
 
 use crate::config_file::ConfigFile;
 use crate::env_file;
+use crate::references::{self, Reference, ReferenceError};
 use crate::release::Release;
+use crate::tls;
 use crate::variables::{self, Variable, Variables};
 
 /// Read when `--config` is not given, if it exists.
@@ -80,8 +82,24 @@ impl FromStr for OnDisconnect {
 }
 
 impl Settings {
-    /// Reads the files and looks variables of the process up with `process`.
+    /// Reads the files and looks variables of the process up with `process`. A value that names a secret counts as not set.
     pub fn load(config: Option<&Path>, process: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
+        Self::read(config, process, |_, _| Ok(None))
+    }
+
+    /// The same, with each value that names a secret replaced by the secret. Blocks until all are there.
+    pub fn load_with_secrets(
+        config: Option<&Path>,
+        process: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, SettingsError> {
+        Self::read(config, process, |reference, variable| references::ask(reference, tls::config(), variable).map(Some))
+    }
+
+    fn read(
+        config: Option<&Path>,
+        process: impl Fn(&str) -> Option<String>,
+        secret: impl Fn(&Reference, &dyn Fn(&str) -> Option<String>) -> Result<Option<String>, ReferenceError>,
+    ) -> Result<Self, SettingsError> {
         let default = Path::new(DEFAULT_CONFIG_FILE);
         let config_path = config.or(default.exists().then_some(default));
         let directory = config_path.and_then(Path::parent).unwrap_or(Path::new("")).to_owned();
@@ -92,11 +110,12 @@ impl Settings {
             _ => directory.join(".env"),
         };
         let state_directory = process("STATE_DIRECTORY");
-        let variables = Variables::new(&env_file, &read_env_file(&env_file)?, process);
+        let mut variables = Variables::new(&env_file, &read_env_file(&env_file)?, process);
+        variables.resolve(secret)?;
         let release =
             Release::read(&directory.join(config.release_file.as_deref().unwrap_or(Path::new("release.json"))))?;
         let sessions = SessionSettings::new(&config, &variables, state_directory.as_deref())?;
-        let library = LibrarySettings::new(&config, &variables, state_directory.as_deref());
+        let library = LibrarySettings::new(&config, &variables, state_directory.as_deref())?;
         Self::assemble(&config, variables, release, (sessions, library))
     }
 

@@ -3,6 +3,9 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use crate::references::{Reference, ReferenceError};
+use crate::settings::SettingsError;
+
 pub(crate) const HOST: &str = "HOST";
 pub(crate) const PORT: &str = "PORT";
 pub(crate) const MODEL_ID: &str = "MODEL_ID";
@@ -15,8 +18,13 @@ pub(crate) const ON_DISCONNECT: &str = "ON_DISCONNECT";
 pub(crate) const DYNAMODB_ENDPOINT: &str = "AWS_ENDPOINT_URL_DYNAMODB";
 pub(crate) const API_KEYS: &str = "API_KEYS";
 pub(crate) const EMBEDDING_MODEL_ID: &str = "EMBEDDING_MODEL_ID";
+pub(crate) const QDRANT_URL: &str = "QDRANT_URL";
+pub(crate) const QDRANT_API_KEY: &str = "QDRANT_API_KEY";
+pub(crate) const QDRANT_COLLECTION: &str = "QDRANT_COLLECTION";
+/// Where values that name a secret are asked for, as the SDKs call it.
+const SECRET_ENDPOINTS: [&str; 2] = ["AWS_ENDPOINT_URL_SSM", "AWS_ENDPOINT_URL_SECRETS_MANAGER"];
 
-const READ: [&str; 10] = [
+const READ: [&str; 15] = [
     HOST,
     PORT,
     MODEL_ID,
@@ -27,9 +35,12 @@ const READ: [&str; 10] = [
     ON_DISCONNECT,
     API_KEYS,
     EMBEDDING_MODEL_ID,
+    QDRANT_URL,
+    QDRANT_API_KEY,
+    QDRANT_COLLECTION,
+    SECRET_ENDPOINTS[0],
+    SECRET_ENDPOINTS[1],
 ];
-/// Settings of a shared store of documents; an instance may already carry them although this version keeps its own.
-const KNOWN_BUT_UNREAD: [&str; 2] = ["QDRANT_URL", "QDRANT_API_KEY"];
 
 /// The variables that are set; an empty value counts as not set.
 #[derive(Debug)]
@@ -73,11 +84,38 @@ impl Variables {
         let set = READ
             .into_iter()
             .filter_map(|name| from_process(name).filter(is_set).or_else(|| from_file(name).filter(is_set)));
-        let known = |name: &str| READ.contains(&name) || KNOWN_BUT_UNREAD.contains(&name);
         Self {
             set: set.collect(),
-            unknown: env_file.iter().map(|(name, _)| name.clone()).filter(|name| !known(name)).collect(),
+            unknown: env_file
+                .iter()
+                .map(|(name, _)| name.clone())
+                .filter(|name| !READ.contains(&name.as_str()))
+                .collect(),
         }
+    }
+
+    /// Puts `secret` in the place of each value that names one. `None` counts as not set.
+    pub(crate) fn resolve(
+        &mut self,
+        secret: impl Fn(&Reference, &dyn Fn(&str) -> Option<String>) -> Result<Option<String>, ReferenceError>,
+    ) -> Result<(), SettingsError> {
+        let endpoints: Vec<(&str, String)> =
+            self.set.iter().map(|variable| (variable.name, variable.value.clone())).collect();
+        let find = |name: &str| endpoints.iter().find(|(other, _)| *other == name).map(|(_, value)| value.clone());
+        let mut set = Vec::new();
+        for mut variable in self.set.drain(..) {
+            if let Some(reference) = Reference::of(&variable.value) {
+                let (name, origin) = (variable.name, variable.origin.to_string());
+                let found = secret(&reference, &find);
+                match found.map_err(|source| SettingsError::Reference { name, origin, source })? {
+                    Some(value) => variable.value = value,
+                    None => continue,
+                }
+            }
+            set.push(variable);
+        }
+        self.set = set;
+        Ok(())
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&Variable> {

@@ -150,7 +150,7 @@ async fn versions(context: &Context) -> Result<[Version; 2]> {
 fn env_file() -> Result<NamedTempFile> {
     let write = || {
         let mut file = NamedTempFile::with_prefix("veris-demo-")?;
-        writeln!(file, "# Made for the demo\nQDRANT_URL=http://127.0.0.1:6333\nQDRANT_API_KEY=not-a-secret")?;
+        writeln!(file, "# Made for the demo\nON_DISCONNECT=cancel")?;
         Ok(file)
     };
     write().map_err(|error: std::io::Error| internal("failed to write the demo's `.env`").source(error).into())

@@ -43,6 +43,13 @@ pub(crate) fn get(url: &str) -> String {
     answer.unwrap_or_else(|error| panic!("no answer from {url}: {error}")).body_mut().read_to_string().unwrap()
 }
 
+pub(crate) fn post(url: &str, body: &str) -> String {
+    // A refusal's text says more than its status.
+    let answer = agent().post(url).content_type("application/json").config().http_status_as_error(false).build();
+    let answer = answer.send(body);
+    answer.unwrap_or_else(|error| panic!("no answer from {url}: {error}")).body_mut().read_to_string().unwrap()
+}
+
 /// The version that answers at the address.
 pub(crate) fn version(url: &str) -> String {
     let answer: Value = serde_json::from_str(&get(&format!("{url}/version"))).unwrap();

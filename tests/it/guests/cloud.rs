@@ -61,6 +61,21 @@ impl Cloud {
         Some(serde_json::from_slice(&output.stdout).unwrap())
     }
 
+    /// Where the control plane listens.
+    pub(crate) fn endpoint(&self) -> String {
+        let endpoint = std::fs::read(self.local().join("endpoint.json")).unwrap();
+        let endpoint: Value = serde_json::from_slice(&endpoint).unwrap();
+        endpoint["url"].as_str().unwrap().to_owned()
+    }
+
+    /// The operator's access key and its secret.
+    pub(crate) fn keys(&self) -> (String, String) {
+        let keys = std::fs::read(self.local().join("credentials.json")).unwrap();
+        let keys: Value = serde_json::from_slice(&keys).unwrap();
+        let key = |name: &str| keys[name].as_str().unwrap().to_owned();
+        (key("accessKeyId"), key("secretAccessKey"))
+    }
+
     /// Writes a `.env` and answers its path.
     pub(crate) fn env_file(&self, text: &str) -> String {
         let path = self.directory.path().join("test.env");

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use futures_util::future::try_join_all;
 use tokio::sync::watch;
 use url::Url;
 
@@ -89,11 +90,9 @@ impl Writer {
             return Ok(());
         }
         let began = Instant::now();
-        let mut flights = Vec::new();
-        for url in &asked.documents {
-            flights.push((url, self.state.library.require(url).await?));
-        }
-        for (number, (url, flight)) in flights.into_iter().enumerate() {
+        // At the same time: each may be a question to another machine.
+        let flights = try_join_all(asked.documents.iter().map(|url| self.state.library.require(url))).await?;
+        for (number, (url, flight)) in asked.documents.iter().zip(flights).enumerate() {
             let Some(progress) = flight else { continue };
             match self.follow(url, progress).await? {
                 // The library may have been lost, and the document be gone by now: the rest of the session is of use.

@@ -1,12 +1,13 @@
 //! An answer as it arrives from Bedrock. Dropping it closes the connection to Bedrock.
 
+use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use aws_sdk_bedrockruntime::primitives::event_stream::EventReceiver;
 use aws_sdk_bedrockruntime::types::error::ConverseStreamOutputError;
 use aws_sdk_bedrockruntime::types::{ContentBlockDelta, ConverseStreamOutput, StopReason, TokenUsage};
-use tokio::time::timeout;
+use tokio::time::{Instant, Sleep, sleep};
 
 use super::failure::{Failure, FailureKind};
 use crate::settings::ModelSettings;
@@ -16,6 +17,8 @@ pub(crate) struct Reply {
     stream: EventReceiver<ConverseStreamOutput, ConverseStreamOutputError>,
     settings: Arc<ModelSettings>,
     accepted: Instant,
+    /// Ends no later than the patience. It is set anew when it has ended, and not for each event.
+    timer: Pin<Box<Sleep>>,
     spoke: bool,
     finish: Option<Finish>,
     usage: Option<TokenUsage>,
@@ -49,7 +52,8 @@ impl Reply {
         stream: EventReceiver<ConverseStreamOutput, ConverseStreamOutputError>,
         settings: Arc<ModelSettings>,
     ) -> Self {
-        Self { stream, settings, accepted: Instant::now(), spoke: false, finish: None, usage: None }
+        let timer = Box::pin(sleep(Duration::ZERO));
+        Self { stream, settings, accepted: Instant::now(), timer, spoke: false, finish: None, usage: None }
     }
 
     /// The next piece; the end is reported only for an answer that Bedrock declared complete.
@@ -73,21 +77,36 @@ impl Reply {
 
     /// The SDK's own timeouts end with the response's headers, so the body is bounded here.
     async fn event(&mut self) -> Result<Option<ConverseStreamOutput>, Failure> {
-        let (patience, waiting_for) = self.patience();
-        let received = timeout(patience, self.stream.recv())
-            .await
-            .map_err(|_| self.failure(FailureKind::Timeout, format!("{waiting_for} did not come in time")))?;
-        received.map_err(|error| Failure::of_stream(&error, &self.settings))
+        let (until, waiting_for) = self.patience();
+        if until < self.timer.deadline() {
+            self.timer.as_mut().reset(until);
+        }
+        let received = {
+            let mut event = pin!(self.stream.recv());
+            loop {
+                tokio::select! {
+                    biased;
+                    received = &mut event => break Some(received),
+                    () = self.timer.as_mut() => {}
+                }
+                if until <= Instant::now() {
+                    break None;
+                }
+                self.timer.as_mut().reset(until);
+            }
+        };
+        let late = || self.failure(FailureKind::Timeout, format!("{waiting_for} did not come in time"));
+        received.ok_or_else(late)?.map_err(|error| Failure::of_stream(&error, &self.settings))
     }
 
-    fn patience(&self) -> (Duration, &'static str) {
+    /// Until when an event that is asked for now is waited for.
+    fn patience(&self) -> (Instant, &'static str) {
         let limits = &self.settings.timeouts;
-        let passed = self.accepted.elapsed();
-        let total = (limits.total.saturating_sub(passed), "the end of the answer");
+        let total = (self.accepted + limits.total, "the end of the answer");
         let next = if self.spoke {
-            (limits.idle, "the next event")
+            (Instant::now() + limits.idle, "the next event")
         } else {
-            (limits.first_token.saturating_sub(passed), "the first token")
+            (self.accepted + limits.first_token, "the first token")
         };
         if next.0 < total.0 { next } else { total }
     }

@@ -13,14 +13,13 @@ use rustix::process::{Resource, Rlimit, Signal, nice, set_parent_process_death_s
 use serde::{Deserialize, Serialize};
 
 use super::Page;
+use crate::behind::BEHIND;
 
 /// Documents with more pages are refused.
 pub(super) const MAX_PAGES: usize = 500;
 const MAX_MEMORY: u64 = 512 << 20;
 /// Of a page; what is beyond is left out.
 const MAX_PAGE_TEXT: usize = 2 << 20;
-/// Who reads an answer notices a delay of milliseconds, who has a document indexed does not.
-const BEHIND_THE_SERVER: i32 = 10;
 /// Nested objects are read by recursion.
 const STACK: usize = 64 << 20;
 
@@ -59,7 +58,8 @@ pub fn read_pdf(seconds: u64) -> ExitCode {
 /// Ends with its parent, behind the server's own work, within limits, without files and without network.
 fn confine(seconds: u64) -> io::Result<()> {
     set_parent_process_death_signal(Some(Signal::KILL))?;
-    nice(BEHIND_THE_SERVER)?;
+    // Where it is refused the document is read all the same.
+    let _ = nice(BEHIND);
     let limit = |resource, most| setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) });
     limit(Resource::As, MAX_MEMORY)?;
     limit(Resource::Cpu, seconds)?;

@@ -1,12 +1,10 @@
 //! Fetching a document: from the public internet only, within limits.
 
 use std::io::{ErrorKind, Read as _};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ureq::config::Config;
 use ureq::http::header::LOCATION;
-use ureq::tls::{Certificate, RootCerts, TlsConfig};
 use ureq::unversioned::transport::DefaultConnector;
 use ureq::{Agent, Body};
 use url::{Host, Url};
@@ -14,6 +12,7 @@ use url::{Host, Url};
 use super::error::Problem;
 use super::guard::{Guard, GuardedResolver, NotPublic, SystemDns};
 use crate::settings::DocumentSettings;
+use crate::tls;
 
 const MAX_REDIRECTS: usize = 3;
 /// A PDF begins with these bytes, and readers forgive so much rubbish before them.
@@ -43,7 +42,7 @@ impl Fetcher {
             .timeout_connect(Some(Duration::from_secs(10)))
             .user_agent(concat!("veris-chat/", env!("CARGO_PKG_VERSION")))
             .accept("application/pdf")
-            .tls_config(tls())
+            .tls_config(tls::config())
             .build();
         let resolver = GuardedResolver { guard: guard.clone(), dns: SystemDns::default() };
         Self {
@@ -143,14 +142,4 @@ fn looks_like_pdf(content: &[u8]) -> Result<(), Problem> {
     }
     let text = String::from_utf8_lossy(beginning).to_ascii_lowercase();
     Err(if text.contains("<html") || text.contains("<!doctype html") { Problem::Html } else { Problem::NotPdf })
-}
-
-/// The certificates that the system trusts, as the SDK's client trusts them, and its cryptography.
-fn tls() -> TlsConfig {
-    let found = rustls_native_certs::load_native_certs();
-    let roots = found.certs.iter().map(|certificate| Certificate::from_der(certificate).to_owned()).collect();
-    TlsConfig::builder()
-        .root_certs(RootCerts::Specific(Arc::new(roots)))
-        .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
-        .build()
 }

@@ -145,7 +145,7 @@ mod tests {
             url: format!("https://example.org/{filename}"),
             filename: filename.to_owned(),
             page,
-            index: page,
+            chunk_id: page.to_string(),
             section_header: None,
             text: String::new(),
         };

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::bedrock::{Failure, FailureKind};
+use crate::behind::behind;
 use crate::settings::ModelSettings;
 
 /// Bedrock takes no more texts in one call.
@@ -63,9 +64,12 @@ impl Embedder {
         let answer = call.body(Blob::new(body.to_string())).send().await;
         let answer = answer.map_err(|error| self.failure(Failure::of_call(&error, &self.settings)))?;
         let unfit = |why: String| Failure::new(FailureKind::ModelFailed, &self.settings, why);
-        // A megabyte of numbers takes longer than other answers should wait.
-        let decoded = tokio::task::spawn_blocking(move || decode(answer.body.as_ref())).await;
-        let decoded = decoded.map_err(|error| unfit(error.to_string()))?;
+        // The megabyte of numbers of a document takes longer than other answers should wait.
+        let decoded = match purpose {
+            Purpose::Document => behind(move || decode(answer.body.as_ref())).await,
+            Purpose::Question => Some(decode(answer.body.as_ref())),
+        };
+        let decoded = decoded.ok_or_else(|| unfit("the answer was not read to its end".to_owned()))?;
         let vectors = decoded.map_err(|error| unfit(format!("no embeddings: {error}")))?;
         if vectors.len() != texts.len() || vectors.iter().any(|vector| vector.len() != DIMENSIONS) {
             return Err(unfit(format!("{} vectors for {} texts, or not of {DIMENSIONS}", vectors.len(), texts.len())));

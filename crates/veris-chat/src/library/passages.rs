@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+use uuid::Builder;
 
 /// A chunk that was found for a question.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -10,8 +12,8 @@ pub(crate) struct Passage {
     pub(crate) url: String,
     pub(crate) filename: String,
     pub(crate) page: u32,
-    /// Its place in the document, counted from 0.
-    pub(crate) index: u32,
+    /// What names it among all chunks of all documents.
+    pub(crate) chunk_id: String,
     pub(crate) section_header: Option<String>,
     pub(crate) text: String,
 }
@@ -35,9 +37,16 @@ impl Passage {
 
     /// An entry of an answer's `sources`.
     pub(crate) fn source(&self) -> Value {
-        let chunk_id = format!("{}#{}", self.filename, self.index);
-        json!({"file": self.filename, "page": self.page, "chunk_id": chunk_id, "url": self.url})
+        json!({"file": self.filename, "page": self.page, "chunk_id": self.chunk_id, "url": self.url})
     }
+}
+
+/// A UUID of version 8, the same on every machine and at every reading. `index` is its place in the document, counted from 0.
+pub(super) fn chunk_id(url: &str, embedding_model: &str, index: u32) -> String {
+    let hash = Sha256::digest(format!("{embedding_model}\n{url}\n{index}"));
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&hash[..16]);
+    Builder::from_custom_bytes(bytes).into_uuid().to_string()
 }
 
 /// The question behind the passages that were found for it. The name of the elements cannot be known to who wrote a document,

@@ -3,7 +3,6 @@
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
 use axum::response::Response;
-use axum::response::sse::Event;
 use axum::{Extension, Json};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -15,7 +14,7 @@ use crate::api_error::ApiError;
 use crate::app::AppState;
 use crate::chat_request::{ChatRequest, RawChatRequest};
 use crate::sessions::SessionKey;
-use crate::sse::{self, event};
+use crate::sse::{self, Text};
 
 pub(crate) async fn chat_stream(
     State(state): State<AppState>,
@@ -29,16 +28,16 @@ pub(crate) async fn chat_stream(
     sse::respond(answer, words).await
 }
 
-fn words(head: &Head, step: &Step) -> Vec<Event> {
-    vec![match step {
+fn words(head: &Head, step: &Step, text: &mut Text) {
+    match step {
         Step::Status(Status { status, message }) => {
-            event(&json!({"object": "chat.status", "status": status, "message": message}))
+            text.event(&json!({"object": "chat.status", "status": status, "message": message}));
         }
-        Step::Delta(text) => event(&Chunk::new(head, &[Choice::text(text)], ())),
+        Step::Delta(delta) => text.event(&Chunk::new(head, &[Choice::text(delta)], ())),
         Step::Complete(completion) => {
-            event(&Chunk::new(head, &[Choice::end(completion.finish)], Facts::from(completion)))
+            text.event(&Chunk::new(head, &[Choice::end(completion.finish)], Facts::from(completion)));
         }
-    }]
+    }
 }
 
 /// What the last chunk tells of the whole answer.

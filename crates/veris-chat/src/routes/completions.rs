@@ -3,7 +3,6 @@
 use axum::Json;
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
-use axum::response::sse::Event;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::json;
@@ -15,7 +14,7 @@ use crate::answer::{Answer, Head, Request, Step, Usage};
 use crate::api_error::ApiError;
 use crate::app::AppState;
 use crate::completion_request::{CompletionRequest, RawCompletionRequest};
-use crate::sse::{self, event};
+use crate::sse::{self, Text};
 
 pub(crate) async fn completions(
     State(state): State<AppState>,
@@ -33,17 +32,16 @@ pub(crate) async fn completions(
     Ok(Json(document).into_response())
 }
 
-fn words(head: &Head, step: &Step) -> Vec<Event> {
-    vec![event(&Chunk::new(head, &[choice(step)], ()))]
+fn words(head: &Head, step: &Step, text: &mut Text) {
+    text.event(&Chunk::new(head, &[choice(step)], ()));
 }
 
 /// Every chunk has the field, and one more after the last holds its value.
-fn words_with_usage(head: &Head, step: &Step) -> Vec<Event> {
-    let mut events = vec![event(&Chunk::new(head, &[choice(step)], WithUsage { usage: None }))];
+fn words_with_usage(head: &Head, step: &Step, text: &mut Text) {
+    text.event(&Chunk::new(head, &[choice(step)], WithUsage { usage: None }));
     if let Step::Complete(completion) = step {
-        events.push(event(&Chunk::new(head, &[], WithUsage { usage: completion.usage })));
+        text.event(&Chunk::new(head, &[], WithUsage { usage: completion.usage }));
     }
-    events
 }
 
 #[derive(Serialize)]

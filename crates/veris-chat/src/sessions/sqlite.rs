@@ -221,3 +221,49 @@ fn bound(connection: &Connection, key: &SessionKey, oldest_shown: u32) -> rusqli
 fn seconds_since_1970() -> i64 {
     i64::try_from(UNIX_EPOCH.elapsed().unwrap_or_default().as_secs()).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const VERSION_1: &str = "
+        CREATE TABLE session (id TEXT PRIMARY KEY, last_used INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+        CREATE INDEX session_last_used ON session (last_used);
+        CREATE TABLE exchange (
+            session TEXT NOT NULL REFERENCES session (id) ON DELETE CASCADE, number INTEGER NOT NULL, oldest_shown INTEGER NOT NULL,
+            question TEXT NOT NULL, answer TEXT NOT NULL, truncated INTEGER NOT NULL, prompt_tokens INTEGER, answer_tokens INTEGER,
+            PRIMARY KEY (session, number)
+        ) STRICT, WITHOUT ROWID;
+        PRAGMA user_version = 1;
+    ";
+
+    #[tokio::test]
+    async fn conversations_of_version_1_go_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("sessions.db");
+        let (key, now) = (SessionKey::new("", "a"), seconds_since_1970());
+        let before = Connection::open(&path).unwrap();
+        before.execute_batch(VERSION_1).unwrap();
+        before.execute("INSERT INTO session VALUES (?1, ?2)", params![key.as_str(), now]).unwrap();
+        let turn = "INSERT INTO exchange VALUES (?1, 1, 1, 'Colour?', 'Blue.', 0, 7, 2)";
+        before.execute(turn, [key.as_str()]).unwrap();
+        drop(before);
+
+        let next = Exchange {
+            number: 2,
+            oldest_shown: 1,
+            question: "Why?".to_owned(),
+            answer: "Because.".to_owned(),
+            truncated: false,
+            usage: None,
+            documents: vec!["https://example.org/a.pdf".to_owned()],
+        };
+        Sqlite::open(&path).unwrap().commit(&key, next, Arc::default()).await.unwrap();
+        let history = Sqlite::open(&path).unwrap().load(&key).await.unwrap();
+        assert_eq!(history.documents(), ["https://example.org/a.pdf"]);
+        let kept = Connection::open(&path).unwrap();
+        let questions: String =
+            kept.query_row("SELECT group_concat(question, ' ') FROM exchange", [], |row| row.get(0)).unwrap();
+        assert_eq!(questions, "Colour? Why?");
+    }
+}

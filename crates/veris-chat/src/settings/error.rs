@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::config_file::ConfigFileError;
 use crate::env_file;
+use crate::references::ReferenceError;
 use crate::release::ReleaseError;
 use crate::variables::Variable;
 
@@ -45,6 +46,16 @@ pub enum SettingsError {
         origin: String,
         /// What it may be.
         expected: &'static str,
+    },
+    /// A setting names a secret that the server does not get.
+    #[error("{name} {origin} cannot be had")]
+    Reference {
+        /// Name of the setting.
+        name: &'static str,
+        /// Where it was set.
+        origin: String,
+        /// The secret, and what is wrong with it.
+        source: ReferenceError,
     },
     /// The release file.
     #[error(transparent)]

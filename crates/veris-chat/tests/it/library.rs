@@ -23,7 +23,12 @@ pub(crate) fn state(bedrock: &FakeBedrock, web: &Web, folder: &Path) -> AppState
     state_with(bedrock, web, folder, |_| {})
 }
 
-fn state_with(bedrock: &FakeBedrock, web: &Web, folder: &Path, change: impl FnOnce(&mut Settings)) -> AppState {
+pub(crate) fn state_with(
+    bedrock: &FakeBedrock,
+    web: &Web,
+    folder: &Path,
+    change: impl FnOnce(&mut Settings),
+) -> AppState {
     let config = folder.join("config.yaml");
     std::fs::write(&config, format!("max_tokens: 64\nsystem_prompt: Be brief.\n{}", web.config())).unwrap();
     let directory = |name: &str| (name == "STATE_DIRECTORY").then(|| folder.display().to_string());
@@ -41,8 +46,10 @@ pub(crate) async fn web() -> (Web, Arc<AtomicUsize>) {
         counter.fetch_add(1, Ordering::SeqCst);
         async move { content }
     };
+    let plants = pdf(&["1 Trees\nTrees grow slowly."]);
     let routes = Router::new()
         .route("/animals.pdf", get(serve))
+        .route("/plants.pdf", get(|| async { plants }))
         .route("/page.html", get(|| async { "<!doctype html><title>x</title>" }));
     (Web::start(routes).await, fetched)
 }
@@ -143,6 +150,9 @@ async fn a_document_that_cannot_be_read_is_told_and_leaves_the_session_as_it_was
     let nonsense = post(&state, "/chat/", &ask("a", "Hi", &["not a url with a secret".to_owned()])).await;
     assert_eq!(nonsense.status(), StatusCode::BAD_REQUEST);
     assert!(!text(nonsense).await.contains("secret"));
+    let long = [format!("https://example.org/a.pdf?key={}", "secret".repeat(700))];
+    let refused = json(post(&state, "/chat/", &ask("a", "Hi", &long)).await).await;
+    assert_eq!(refused["error"]["message"], "entry 1 of `document_urls` has more than 4096 bytes");
 
     text(post(&state, "/chat/", &ask("a", "Hello", &[])).await).await;
     assert_eq!(last_message(&bedrock), "Hello");

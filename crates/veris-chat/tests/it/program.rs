@@ -26,6 +26,17 @@ pub(crate) struct Program {
 }
 
 impl Program {
+    /// What it says when it cannot start.
+    pub(crate) fn refuses(env: &str, metadata: SocketAddr) -> String {
+        let directory = tempfile::tempdir().unwrap();
+        write(&directory, "config.yaml", "");
+        write(&directory, ".env", env);
+        let mut command = command(&directory);
+        let output = command.env("AWS_EC2_METADATA_SERVICE_ENDPOINT", format!("http://{metadata}")).output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        String::from_utf8(output.stderr).unwrap()
+    }
+
     fn start(env: &str, metadata: SocketAddr) -> Self {
         Self::start_in(&tempfile::tempdir().unwrap(), env, metadata)
     }
@@ -70,6 +81,16 @@ impl Program {
     pub(crate) fn send(&self, message: &str) -> TcpStream {
         let body = json!({"session_id": "a", "message": message}).to_string();
         self.request("POST /chat/stream/", &body)
+    }
+
+    /// The whole answer to a client with this key.
+    pub(crate) fn ask_with_key(&self, key: &str, message: &str) -> String {
+        let body = json!({"session_id": "a", "message": message}).to_string();
+        // What follows the line becomes the value of the last header.
+        let line = format!("POST /chat/ HTTP/1.1\r\nauthorization: Bearer {key}\r\nx-rest:");
+        let mut answer = String::new();
+        self.request(&line, &body).read_to_string(&mut answer).unwrap();
+        answer
     }
 
     /// Deletes the session in which messages are sent; the answer.
@@ -140,6 +161,9 @@ fn metadata(request: &Request, role: bool) -> Response {
     }
     if request.headers().get("x-aws-ec2-metadata-token").is_none_or(|token| token != "token") {
         return StatusCode::UNAUTHORIZED.into_response();
+    }
+    if path == "/latest/meta-data/placement/region" {
+        return "ap-southeast-2".into_response();
     }
     match path.strip_prefix("/latest/meta-data/iam/security-credentials/") {
         Some("") if role => "the-role".into_response(),

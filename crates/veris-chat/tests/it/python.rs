@@ -1,5 +1,6 @@
 //! Packages of Python that a test needs, installed once.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -12,6 +13,9 @@ pub(crate) fn with(package: &str, module: &str) -> Result<PathBuf, String> {
 fn installed(package: &str, module: &str) -> Result<PathBuf, String> {
     let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(module.replace('.', "-"));
     let python = directory.join("bin/python");
+    // Several tests want the same package; one installs it, and the others wait.
+    let turn = File::create(directory.with_extension("lock")).map_err(|error| error.to_string())?;
+    turn.lock().map_err(|error| error.to_string())?;
     let import = format!("import {module}");
     if Command::new(&python).args(["-c", &import]).output().is_ok_and(|output| output.status.success()) {
         return Ok(python);

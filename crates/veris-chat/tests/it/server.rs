@@ -92,6 +92,11 @@ pub(crate) fn steady(mut event: Value) -> Value {
         assert!(created.as_u64().unwrap() > 1_700_000_000);
         *created = Value::from(0);
     }
+    for source in fields.get_mut("sources").and_then(Value::as_array_mut).into_iter().flatten() {
+        let id = source["chunk_id"].as_str().unwrap();
+        assert_eq!((id.len(), id.as_bytes()[14]), (36, b'8'), "{id}");
+        source["chunk_id"] = Value::from("…");
+    }
     if let Some(Value::Object(timing)) = fields.get_mut("timing") {
         assert!(timing.values().all(|seconds| seconds.as_f64().unwrap() >= 0.0));
         timing.values_mut().for_each(|seconds| *seconds = Value::from(0));

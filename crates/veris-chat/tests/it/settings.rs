@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use tempfile::TempDir;
-use veris_chat::{SessionStore, Settings, SettingsError};
+use veris_chat::{LibraryStore, QdrantCollection, SessionStore, Settings, SettingsError};
 
 /// A folder with these files.
 fn folder(files: &[(&str, &str)]) -> TempDir {
@@ -86,6 +86,20 @@ fn conversations_are_kept_where_they_are_told_to_be_or_in_the_folder_of_the_unit
 }
 
 #[test]
+fn documents_are_kept_in_qdrant_where_it_is_named_at_its_grpc_port() {
+    let store = |env: &str| load(&folder(&[("config.yaml", ""), (".env", env)]), &[]).unwrap().library.store;
+    let collection = |env: &str| match store(env) {
+        LibraryStore::Qdrant(QdrantCollection { url, name, .. }) => format!("{name} at {url}"),
+        other => format!("{other:?}"),
+    };
+    assert_eq!(collection("QDRANT_URL=\n"), "Memory");
+    assert_eq!(collection("QDRANT_URL=https://q.example.org:6333/"), "veris-chat at https://q.example.org:6334");
+    assert_eq!(collection("QDRANT_URL=http://127.0.0.1\n"), "veris-chat at http://127.0.0.1:6334");
+    let named = "QDRANT_URL=https://q.example.org:443\nQDRANT_COLLECTION=papers\n";
+    assert_eq!(collection(named), "papers at https://q.example.org:443");
+}
+
+#[test]
 fn prompts_are_marked_for_keeping_only_where_the_model_knows_it() {
     let caching = |config: &str| load(&folder(&[("config.yaml", config)]), &[]).unwrap().model.prompt_caching;
     assert!(caching(""));
@@ -117,6 +131,8 @@ fn mistakes_are_named_with_their_place() {
         config("session_store: sessions.db\n"),
         env("AWS_ENDPOINT_URL_DYNAMODB=localhost\nSESSION_STORE=dynamodb://ap-southeast-2/veris-sessions\n"),
         env("ON_DISCONNECT=never\n"),
+        env("QDRANT_URL=q.example.org:6333\n"),
+        env("QDRANT_URL=https://user:secret@q.example.org\n"),
         env("API_KEYS=a-key-that-was-not-hashed\n"),
         config("api_keys: [a-key-that-was-not-hashed]\n"),
         config("cors_origins: ['https://example.org/page']\n"),

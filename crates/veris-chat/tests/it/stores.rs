@@ -1,53 +1,16 @@
 //! The same conversations in each store, by the program itself.
 
-use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, Command, Stdio};
+use std::io::Read;
 
 use serde_json::Value;
 
 use crate::fake_bedrock::{Act, FakeBedrock, Script, says};
+use crate::moto::Moto;
 use crate::program::{Program, metadata_service};
-use crate::python;
 
-/// DynamoDB on loopback; ends with the test.
-struct Moto {
-    child: Child,
-    port: u16,
-}
-
-impl Moto {
-    fn start() -> Result<Self, String> {
-        let python = python::with("moto[server]", "moto.server")?;
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/moto_dynamodb.py");
-        let mut command = Command::new(python);
-        // Its own requests must not go through a proxy of the developer's.
-        command
-            .arg(script)
-            .env("NO_PROXY", "127.0.0.1")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null());
-        let mut child = command.spawn().unwrap();
-        let mut port = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut port).unwrap();
-        Ok(Self { child, port: port.trim().parse().expect("the emulator says its port") })
-    }
-
-    fn environment(&self) -> String {
-        format!(
-            "SESSION_STORE=dynamodb://ap-southeast-2/veris-sessions\nAWS_ENDPOINT_URL_DYNAMODB=http://127.0.0.1:{}\n",
-            self.port
-        )
-    }
-}
-
-impl Drop for Moto {
-    fn drop(&mut self) {
-        // Closing its input is what it waits for; the kill is for one that hangs.
-        drop(self.child.stdin.take());
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+fn table(moto: &Moto) -> String {
+    let store = "SESSION_STORE=dynamodb://ap-southeast-2/veris-sessions";
+    format!("{store}\nAWS_ENDPOINT_URL_DYNAMODB={}\n", moto.url())
 }
 
 fn turns(call: &Value) -> Vec<String> {
@@ -89,7 +52,7 @@ async fn a_conversation_in_dynamodb_survives_a_kill_and_ends_when_it_is_deleted(
         Ok(moto) => moto,
         Err(reason) => return eprintln!("skipped: {reason}"),
     };
-    assert_eq!(story(&moto.environment()).await, HEARD);
+    assert_eq!(story(&table(&moto)).await, HEARD);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -102,7 +65,7 @@ async fn of_two_machines_that_answer_in_one_session_the_later_one_is_told() {
     let (one, two) = (FakeBedrock::start([slow]).await, FakeBedrock::start([says(&["Fast."]), says(&["Yes."])]).await);
     let metadata = metadata_service(true).await;
     let env = |bedrock: &FakeBedrock| {
-        format!("AWS_ENDPOINT_URL_BEDROCK_RUNTIME=http://{}\n{}", bedrock.address, moto.environment())
+        format!("AWS_ENDPOINT_URL_BEDROCK_RUNTIME=http://{}\n{}", bedrock.address, table(&moto))
     };
     let (first_env, second_env, go_on) = (env(&one), env(&two), one.go_on_later());
     let slow_answer = tokio::task::spawn_blocking(move || {
