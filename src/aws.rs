@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::Result;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_ec2::config::SharedCredentialsProvider;
 use local_cloud::layout::Layout;
 
 pub use self::describe::describe;
@@ -25,6 +26,8 @@ pub struct Clients {
     pub s3: aws_sdk_s3::Client,
     pub ssm: aws_sdk_ssm::Client,
     pub sts: aws_sdk_sts::Client,
+    /// What signs the calls of all of them.
+    pub credentials: Option<SharedCredentialsProvider>,
 }
 
 impl Clients {
@@ -56,6 +59,7 @@ impl Clients {
             s3: aws_sdk_s3::Client::from_conf(s3.interceptor(EachCall).build()),
             ssm: aws_sdk_ssm::Client::from_conf(ssm.interceptor(EachCall).build()),
             sts: aws_sdk_sts::Client::from_conf(sts.interceptor(EachCall).build()),
+            credentials: config.credentials_provider(),
         }
     }
 }

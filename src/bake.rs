@@ -4,6 +4,7 @@
 //! each thing is noted in [`journal`](self::journal), on disk, before it is: a bake that fails or is interrupted takes back what it made, and one that was
 //! killed is gone on with by the next.
 
+mod audit;
 mod baked;
 mod configuration;
 mod contents;
@@ -16,6 +17,7 @@ mod names;
 mod outcome;
 mod parent;
 mod plan;
+mod publish;
 mod remove;
 mod retire;
 mod source;
@@ -28,13 +30,18 @@ use std::time::Instant;
 use anyhow::Result;
 use semver::Version;
 
+pub use self::audit::{Check, audit};
 pub use self::baked::{Baked, Begun, Detached, StageTime};
 pub use self::explain::Explained;
+pub(crate) use self::journal::{Created as Thing, Kind, interrupted_here};
 use self::journal::{Journal, Release};
 use self::leftovers::Found;
 use self::names::Names;
 use self::plan::Plan;
+pub use self::publish::{folder, parameter};
 pub use self::remove::deregister;
+pub(crate) use self::remove::{created as remove, image_builds, is_under_way};
+pub(crate) use self::retire::is_ours;
 pub use self::retire::remove_version;
 use crate::check::{self, Scope};
 use crate::context::Context;
@@ -55,6 +62,11 @@ pub struct Options {
 /// What the recipe's parent image means now, whatever its lock pins.
 pub async fn newest_parent(context: &Context) -> Result<Pin> {
     parent::newest(context).await
+}
+
+/// The parent image that a bake would start from.
+pub async fn parent(context: &Context) -> Result<Pin> {
+    parent::of_bake(context).await
 }
 
 /// What changed since the newest image was baked. Nothing is created.
@@ -137,6 +149,7 @@ async fn prepare(context: &Context, options: Options) -> Result<Prepared> {
     let mut plan = plan(context, options).await?;
     let images = images::find(&context.clients, &context.recipe).await?;
     if let Some(found) = found(context, &plan, &images)? {
+        publish::image(context, &found, &images).await;
         return Ok(Prepared::Found(found));
     }
     let (journal, waited) = Journal::open(context, plan.release()).await?;
@@ -217,6 +230,10 @@ async fn finish(
     let (image_id, stages) = Box::pin(follow::until_available(context, build, shield)).await?;
     shield.run(verify::tags(context, release, &image_id)).await?;
     outcome::keep(context, release, &image_id, &stages).await;
+    let images = images::find(&context.clients, &context.recipe).await?;
+    if let Some(image) = images.iter().find(|image| image.image_id == image_id) {
+        publish::image(context, image, &images).await;
+    }
     Ok((image_id, stages))
 }
 

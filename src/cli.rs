@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    bake, check, demo, diff, history, images, launch, local, promote, prune, rollback, show, status, terminate, update,
-    verify,
+    bake, check, completions, console, demo, diff, doctor, env, gc, history, images, launch, local, man, promote,
+    prune, restart, rollback, setup, show, start, status, stop, terminate, update, verify, verify_image,
 };
 use crate::env_vars;
 use crate::environment::EnvironmentName;
@@ -54,13 +54,24 @@ pub enum Command {
     Images(images::Images),
     Show(show::Show),
     Diff(diff::Diff),
+    VerifyImage(verify_image::VerifyImage),
     Status(status::Status),
     Verify(verify::Verify),
+    Console(console::Console),
+    Env(env::Env),
+    Start(start::Start),
+    Stop(stop::Stop),
+    Restart(restart::Restart),
     Terminate(terminate::Terminate),
     Prune(prune::Prune),
+    Gc(gc::Gc),
     Update(update::Update),
+    Setup(setup::Setup),
+    Doctor(doctor::Doctor),
     Local(local::Local),
     Demo(demo::Demo),
+    Completions(completions::Completions),
+    Man(man::Man),
 }
 
 #[cfg(test)]

@@ -2,20 +2,31 @@
 
 pub mod bake;
 pub mod check;
+pub mod completions;
+pub mod console;
 pub mod demo;
 pub mod diff;
+pub mod doctor;
+pub mod env;
+pub mod gc;
 pub mod history;
 pub mod images;
 pub mod launch;
 pub mod local;
+pub mod man;
 pub mod promote;
 pub mod prune;
+pub mod restart;
 pub mod rollback;
+pub mod setup;
 pub mod show;
+pub mod start;
 pub mod status;
+pub mod stop;
 pub mod terminate;
 pub mod update;
 pub mod verify;
+pub mod verify_image;
 
 use anyhow::Result;
 
@@ -47,12 +58,23 @@ async fn dispatch(cli: Cli, printer: &Printer, interrupt: &Interrupt) -> Result<
         Command::Images(args) => images::run(args, &context().await?).await,
         Command::Show(args) => show::run(args, &context().await?).await,
         Command::Diff(args) => diff::run(args, &context().await?).await,
+        Command::VerifyImage(args) => verify_image::run(args, &context().await?).await,
         Command::Status(args) => status::run(args, &context().await?).await,
         Command::Verify(args) => verify::run(args, &context().await?).await,
+        Command::Console(args) => console::run(args, &context().await?).await,
+        Command::Env(args) => env::run(args, &context().await?).await,
+        Command::Start(args) => start::run(args, &context().await?).await,
+        Command::Stop(args) => stop::run(args, &context().await?).await,
+        Command::Restart(args) => restart::run(args, &context().await?).await,
         Command::Terminate(args) => terminate::run(args, &context().await?).await,
         Command::Prune(args) => prune::run(args, &context().await?).await,
+        Command::Gc(args) => gc::run(args, &context().await?).await,
+        Command::Setup(args) => setup::run(&args, &global, printer),
+        Command::Doctor(args) => doctor::run(args, &context().await?).await,
         Command::Update(args) => update::run(args, &context().await?).await,
         Command::Local(args) => local::run(args, &global, printer, interrupt).await,
+        Command::Completions(args) => completions::run(&args, printer),
+        Command::Man(args) => man::run(&args, printer),
         Command::Demo(args) => demo::run(args, &global, printer, interrupt).await,
     }
 }

@@ -33,14 +33,19 @@ pub struct Component {
 impl Component {
     /// Reads, renders and checks the document at `path`, which is relative to `project`.
     pub fn load(project: &Path, path: &Path, service: &ServiceName, variables: &Variables) -> Result<Self, Failure> {
+        let failed = |error| user(format!("failed to read component `{}`", path.display())).source(error);
+        let source = fs_err::read_to_string(project.join(path)).map_err(failed)?;
+        Self::of(path, &source, service, variables)
+    }
+
+    /// Renders and checks a document that was read from `path`.
+    pub fn of(path: &Path, source: &str, service: &ServiceName, variables: &Variables) -> Result<Self, Failure> {
         let shown = path.display().to_string();
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
         if let Some(problem) = name_problem(path) {
             return Err(user(format!("component {problem}")).hint(NAME_CURE));
         }
-        let source = fs_err::read_to_string(project.join(path))
-            .map_err(|error| user(format!("failed to read component `{shown}`")).source(error))?;
-        let text = template::render(&shown, &source, variables)
+        let text = template::render(&shown, source, variables)
             .map_err(|error| user(format!("failed to render component: {error}")).hint(error.hint()))?;
         let length = text.chars().count();
         if length > LONGEST {

@@ -73,7 +73,7 @@ pub struct VolumeInput {
     /// Size in GiB.
     pub size_gib: u32,
     /// EBS volume type.
-    pub kind: &'static str,
+    pub kind: String,
 }
 
 /// A file that takes part in a bake.

@@ -1,14 +1,18 @@
 //! The service's `.env`: parsed once, checked, merged, and written in the same grammar the server reads.
 //!
 //! One `NAME=VALUE` a line; `#` starts a comment line; blank lines are ignored; one pair of surrounding quotes is removed;
-//! nothing is escaped or expanded. Values are secrets: no error and no `Debug` shows one.
+//! nothing is escaped or expanded. `ssm:/NAME` and `secretsmanager:NAME` name a secret, which the server asks for at each start.
+//! Values are secrets: no error and no `Debug` shows one.
 
+mod changes;
 mod line;
+mod reference;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+pub use self::changes::{Change, What};
 use self::line::Line;
 pub use self::line::LineError;
 use crate::error::{Failure, user};

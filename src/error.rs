@@ -100,8 +100,8 @@ impl Error for Failure {
 #[derive(Debug)]
 pub struct Report {
     pub status: ExitStatus,
-    message: String,
-    hints: Vec<String>,
+    pub message: String,
+    pub hints: Vec<String>,
 }
 
 impl Report {

@@ -1,5 +1,6 @@
 //! The instances of a service, found by their tags. Others are never touched.
 
+mod choose;
 mod console;
 mod read;
 mod run;
@@ -14,9 +15,10 @@ use jiff::Timestamp;
 use semver::Version;
 use serde::Serialize;
 
-pub use self::console::last_lines;
-pub use self::run::run;
-pub use self::state::{refuse_impaired, start, stop, terminate, wait_until_running};
+pub use self::choose::{Chosen, choose};
+pub use self::console::{console, last_lines};
+pub use self::run::{dry_run, run};
+pub use self::state::{refuse_impaired, start, stop, terminate, wait_until_running, wait_until_stopped};
 use crate::aws::{self, Clients};
 use crate::error::cloud;
 use crate::images::BakedImage;

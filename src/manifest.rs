@@ -112,6 +112,12 @@ impl Manifest {
     pub fn text(&self) -> String {
         text(self)
     }
+
+    /// The two documents that the bake adds to the inputs: names of their files, and digests.
+    pub fn documents(&self) -> [(&'static str, Sha256Digest); 2] {
+        [("manifest.json", self.text()), ("bom.json", bom::Bom::of(self).text())]
+            .map(|(file, text)| (file, Sha256Digest::of(text)))
+    }
 }
 
 impl Record {

@@ -124,7 +124,10 @@ async fn users(context: &Context, images: &[BakedImage]) -> Result<BTreeMap<Stri
         let references = references.map_err(|error| aws::describe("list who uses the images", &error))?;
         for reference in references {
             let (Some(id), Some(arn)) = (reference.image_id, reference.arn) else { continue };
-            users.entry(id).or_default().push(arn);
+            // The version's own parameter goes with it, and `latest` names an image that stays.
+            if !arn.contains(&format!(":parameter{}/", bake::folder(context.recipe.service.as_str()))) {
+                users.entry(id).or_default().push(arn);
+            }
         }
     }
     Ok(users)

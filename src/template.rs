@@ -105,7 +105,7 @@ fn try_render(path: &str, text: &str, variables: &Variables) -> Result<String, m
     environment()?.render_named_str(path, text, variables.as_context())
 }
 
-fn environment() -> Result<Environment<'static>, minijinja::Error> {
+pub(crate) fn environment() -> Result<Environment<'static>, minijinja::Error> {
     let syntax = SyntaxConfig::builder()
         .variable_delimiters("<{", "}>")
         .block_delimiters("<%", "%>")

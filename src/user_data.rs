@@ -1,12 +1,13 @@
 //! User data: a cloud-config document that writes the service's `.env` and does nothing else.
 
 use std::fmt;
+use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::env_file::EnvFile;
-use crate::error::{Failure, user};
+use crate::error::{Failure, cloud, user};
 
 /// EC2's limit, before base64.
 const LIMIT: usize = 16_384;
@@ -36,6 +37,16 @@ impl UserData {
         Self(encoded)
     }
 
+    /// The settings that it writes.
+    pub fn env(&self) -> Result<EnvFile, Failure> {
+        let foreign = || cloud("the instance's user data is not what this tool writes, so its settings cannot be read");
+        let decode = |text: &str| STANDARD.decode(text.trim()).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+        let document = decode(&self.0).ok_or_else(foreign)?;
+        let content = document.lines().find_map(|line| line.trim_start().strip_prefix("content: "));
+        let env = content.and_then(decode).ok_or_else(foreign)?;
+        EnvFile::parse(&env, Path::new("the instance's .env")).map_err(|error| foreign().source(error))
+    }
+
     pub fn as_base64(&self) -> &str {
         &self.0
     }
@@ -57,8 +68,6 @@ fn document(content: &str, path: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
 
     #[test]
@@ -76,6 +85,8 @@ mod tests {
           content: QVBJX0tFWT1zM2NyZXQKQVdTX1JFR0lPTj11cy1lYXN0LTEK
         ");
         assert!(!format!("{data:?}").contains("QVBJ"));
+        assert_eq!(UserData::from_base64(data.as_base64().to_owned()).env().unwrap(), env);
+        assert!(UserData::from_base64("I2Nsb3VkLWNvbmZpZwo=".to_owned()).env().is_err());
     }
 
     #[test]

@@ -32,7 +32,7 @@ pub(super) struct Release {
 
 /// Something that a bake creates.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Created {
+pub(crate) struct Created {
     pub kind: Kind,
     /// Its ARN, or the URI of an object. An ARN of a version means all builds of the version.
     pub name: String,
@@ -41,7 +41,7 @@ pub(super) struct Created {
 /// What kind of thing it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// An object in the bucket.
     Object,
     /// A component.
@@ -54,11 +54,13 @@ pub(super) enum Kind {
     Distribution,
     /// An image, and the AMIs it made.
     Image,
+    /// A parameter of the Parameter Store.
+    Parameter,
 }
 
 impl Kind {
     /// The thing of this kind that has this name.
-    pub(super) fn named(self, name: impl Into<String>) -> Created {
+    pub(crate) fn named(self, name: impl Into<String>) -> Created {
         Created { kind: self, name: name.into() }
     }
 }
@@ -328,6 +330,19 @@ fn parse(text: &[u8]) -> Option<Found> {
 
 fn path(context: &Context, version: &semver::Version) -> PathBuf {
     context.journals.join(format!("{}-{}-{version}.jsonl", context.environment.name, context.recipe.service))
+}
+
+/// The versions whose bakes were interrupted on this machine, or run here now.
+pub(crate) fn interrupted_here(context: &Context) -> Result<Vec<semver::Version>, Failure> {
+    let prefix = format!("{}-{}-", context.environment.name, context.recipe.service);
+    let entries = match fs_err::read_dir(&context.journals) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(failed("look for", &context.journals, error)),
+    };
+    let names = entries.filter_map(|entry| Some(entry.ok()?.file_name().to_string_lossy().into_owned()));
+    let version = |name: String| name.strip_prefix(&prefix)?.strip_suffix(".jsonl")?.parse().ok();
+    Ok(names.filter_map(version).collect())
 }
 
 /// Opens the file and takes its lock, and says whether another bake had it.

@@ -30,7 +30,7 @@ where
 }
 
 /// Removes one thing.
-pub(super) async fn created(context: &Context, Created { kind, name }: &Created) -> Result<()> {
+pub(crate) async fn created(context: &Context, Created { kind, name }: &Created) -> Result<()> {
     let client = &context.clients.image_builder;
     match kind {
         Kind::Object => object(context, name).await,
@@ -43,6 +43,7 @@ pub(super) async fn created(context: &Context, Created { kind, name }: &Created)
             gone(client.delete_distribution_configuration().distribution_configuration_arn(name).send().await, name)
         }
         Kind::Image => image(context, name).await,
+        Kind::Parameter => parameter(context, name).await,
     }
 }
 
@@ -50,6 +51,15 @@ async fn object(context: &Context, uri: &str) -> Result<()> {
     let (bucket, key) = uri.trim_start_matches("s3://").split_once('/').unwrap_or_default();
     let result = context.clients.s3.delete_object().bucket(bucket).key(key).send().await;
     result.map(drop).map_err(|error| aws::describe(&format!("delete {uri}"), &error).into())
+}
+
+async fn parameter(context: &Context, name: &str) -> Result<()> {
+    match context.clients.ssm.delete_parameter().name(name).send().await {
+        Err(error) if error.code() != Some("ParameterNotFound") => {
+            Err(aws::describe(&format!("delete the parameter `{name}`"), &error).into())
+        }
+        _ => Ok(()),
+    }
 }
 
 async fn component(context: &Context, arn: &str) -> Result<()> {
@@ -78,7 +88,7 @@ pub(super) async fn component_builds(context: &Context, version_arn: &str) -> Re
 }
 
 /// The builds of an image's version.
-pub(super) async fn image_builds(context: &Context, version_arn: &str) -> Result<Vec<ImageSummary>> {
+pub(crate) async fn image_builds(context: &Context, version_arn: &str) -> Result<Vec<ImageSummary>> {
     let list = context.clients.image_builder.list_image_build_versions().image_version_arn(version_arn);
     let builds: Result<Vec<_>, _> = list.into_paginator().items().send().collect().await;
     match builds {
@@ -89,7 +99,7 @@ pub(super) async fn image_builds(context: &Context, version_arn: &str) -> Result
 }
 
 /// Whether Image Builder will still change this image by itself.
-pub(super) fn is_under_way(status: Option<&ImageStatus>) -> bool {
+pub(crate) fn is_under_way(status: Option<&ImageStatus>) -> bool {
     use ImageStatus::{Available, Cancelled, Deleted, Deprecated, Disabled, Failed};
     !matches!(status, Some(Available | Cancelled | Deleted | Deprecated | Disabled | Failed))
 }

@@ -110,7 +110,7 @@ pub async fn run(args: Launch, context: &Context) -> Result<ExitStatus> {
 
 /// Launches and answers what is live then.
 pub async fn launch(args: &Launch, context: &Context) -> Result<Launched> {
-    let user_data = user_data(args, context)?;
+    let user_data = user_data(args, context).await?;
     let options = Options {
         kind: Kind::Launch,
         reason: args.reason.clone(),
@@ -137,15 +137,18 @@ pub async fn launch(args: &Launch, context: &Context) -> Result<Launched> {
 }
 
 async fn dry_run(args: &Launch, context: &Context) -> Result<Planned> {
-    let user_data = user_data(args, context)?;
+    let user_data = user_data(args, context).await?;
     let scene = Scene::look(context, &Ledger::of(context)).await?;
     let plan = plan(args, &user_data, &scene)?;
     Ok(Planned::new(args, context, &scene, plan.task))
 }
 
-fn user_data(args: &Launch, context: &Context) -> Result<UserData, Failure> {
-    let env = EnvFile::find(args.env_file.as_deref(), &context.project)?.over(&context.environment.env)?;
-    UserData::new(&env, &context.recipe.env_file)
+async fn user_data(args: &Launch, context: &Context) -> Result<UserData> {
+    let env = EnvFile::find(args.env_file.as_deref(), &context.project).map_err(Failure::from)?;
+    let env = env.over(&context.environment.env).map_err(Failure::from)?;
+    let user_data = UserData::new(&env, &context.recipe.env_file)?;
+    env.check_references(context).await?;
+    Ok(user_data)
 }
 
 fn plan(args: &Launch, user_data: &UserData, scene: &Scene) -> Result<Plan, Failure> {

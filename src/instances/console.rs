@@ -1,21 +1,34 @@
 //! The end of an instance's serial console: often the only witness of a boot that failed.
 
+use aws_sdk_ec2::error::ProvideErrorMetadata as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::aws::Clients;
+use crate::aws::{self, Clients};
+use crate::error::Failure;
 
-/// At most `count` last lines, or none where there is no console: the failure that is being explained matters more.
-pub async fn last_lines(clients: &Clients, instance_id: &str, count: usize) -> Vec<String> {
-    let output = match clients.ec2.get_console_output().instance_id(instance_id).latest(true).send().await {
-        Ok(answer) => answer.output.unwrap_or_default(),
-        Err(error) => {
-            tracing::warn!("the console of {instance_id} cannot be read: {error}");
-            return Vec::new();
+/// At most `count` last lines.
+pub async fn console(clients: &Clients, instance_id: &str, count: usize) -> Result<Vec<String>, Failure> {
+    // Only instances on Nitro have the newest output; t2 and older refuse to be asked for it.
+    let newest = clients.ec2.get_console_output().instance_id(instance_id).latest(true).send().await;
+    let answer = match newest {
+        Ok(answer) => answer,
+        Err(error) if error.code() == Some("UnsupportedOperation") => {
+            let kept = clients.ec2.get_console_output().instance_id(instance_id).send().await;
+            kept.map_err(|error| aws::describe(&format!("read the console of {instance_id}"), &error))?
         }
+        Err(error) => return Err(aws::describe(&format!("read the console of {instance_id}"), &error)),
     };
-    let bytes = STANDARD.decode(output.trim()).unwrap_or_default();
-    end(&String::from_utf8_lossy(&bytes), count)
+    let bytes = STANDARD.decode(answer.output.unwrap_or_default().trim()).unwrap_or_default();
+    Ok(end(&String::from_utf8_lossy(&bytes), count))
+}
+
+/// The same, or none where there is no console: the failure that is being explained matters more.
+pub async fn last_lines(clients: &Clients, instance_id: &str, count: usize) -> Vec<String> {
+    console(clients, instance_id, count).await.unwrap_or_else(|error| {
+        tracing::warn!("{error}");
+        Vec::new()
+    })
 }
 
 fn end(console: &str, count: usize) -> Vec<String> {

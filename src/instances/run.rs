@@ -1,6 +1,7 @@
 //! `RunInstances`, once: the client token makes a repeated call answer the same instance.
 
 use anyhow::Result;
+use aws_sdk_ec2::error::ProvideErrorMetadata as _;
 use aws_sdk_ec2::operation::run_instances::builders::RunInstancesFluentBuilder;
 use aws_sdk_ec2::types::{
     BlockDeviceMapping, EbsBlockDevice, HttpTokensState, IamInstanceProfileSpecification,
@@ -11,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::aws;
 use crate::context::Context;
-use crate::error::cloud;
+use crate::error::{Failure, cloud};
 use crate::images::BakedImage;
 use crate::tags;
 use crate::user_data::UserData;
@@ -34,6 +35,37 @@ pub async fn run(
     })?;
     let started = answer.instances().first().and_then(|instance| instance.instance_id());
     Ok(started.ok_or_else(|| cloud("the answer to RunInstances names no instance"))?.to_owned())
+}
+
+/// Whether EC2 would run an instance of this image as the recipe asks for it. Nothing is run.
+pub async fn dry_run(context: &Context, image_id: &str) -> Result<(), Failure> {
+    let environment = &context.environment;
+    let profile = environment.instance_profile.as_ref();
+    let groups = Some(environment.security_groups.clone()).filter(|groups| !groups.is_empty());
+    let service = Tag::builder().key(tags::SERVICE).value(context.recipe.service.as_str()).build();
+    let tags = TagSpecification::builder().resource_type(ResourceType::Instance).tags(service).build();
+    let call = context
+        .clients
+        .ec2
+        .run_instances()
+        .dry_run(true)
+        .image_id(image_id)
+        .min_count(1)
+        .max_count(1)
+        .instance_type(InstanceType::from(environment.instance_type.as_str()))
+        .set_key_name(environment.key_pair.clone())
+        .set_subnet_id(environment.subnet.clone())
+        .set_security_group_ids(groups)
+        .set_iam_instance_profile(profile.map(|name| IamInstanceProfileSpecification::builder().name(name).build()))
+        .metadata_options(metadata_options())
+        .block_device_mappings(root_volume(context))
+        .tag_specifications(tags);
+    match call.send().await {
+        Err(error) if error.code() != Some("DryRunOperation") => {
+            Err(aws::describe(&format!("try a launch of {image_id}, without making one"), &error))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn request(context: &Context, image: &BakedImage, user_data: &UserData, deployment: &str) -> RunInstancesFluentBuilder {

@@ -14,6 +14,9 @@ use crate::wait::{self, Patience, Seen};
 /// AWS starts an instance in well under a minute; an emulated processor takes longer.
 const RUNNING: Duration = Duration::from_mins(5);
 
+/// An operating system may take its time to shut down; after some minutes AWS switches the machine off.
+const STOPPED: Duration = Duration::from_mins(10);
+
 /// Waiting for the end of an instance; AWS lets it shut down for minutes at times.
 const GONE: Patience = Patience { deadline: Duration::from_mins(10), every: Duration::from_secs(1), streak: 1 };
 
@@ -53,6 +56,27 @@ pub async fn stop(clients: &Clients, instance_id: &str) -> Result<()> {
     let call = clients.ec2.stop_instances().instance_ids(instance_id).send().await;
     call.map_err(|error| aws::describe(&format!("stop instance {instance_id}"), &error))?;
     Ok(())
+}
+
+/// Waits until an instance that was asked to stop has stopped.
+pub async fn wait_until_stopped(
+    clients: &Clients,
+    instance_id: &str,
+    every: Duration,
+    stage: &mut Stage,
+) -> Result<()> {
+    let patience = Patience { deadline: STOPPED, every, streak: 1 };
+    wait::until(patience, &format!("instance {instance_id} has stopped"), stage, async || {
+        match get(clients, instance_id).await?.map(|instance| instance.state) {
+            Some(State::Stopped) => Ok(Seen::Good(())),
+            Some(end @ (State::ShuttingDown | State::Terminated)) => {
+                Err(cloud(format!("instance {instance_id} is {end} instead of stopped")).into())
+            }
+            Some(other) => Ok(Seen::NotYet(other.to_string())),
+            None => Ok(Seen::NotYet("EC2 does not know it".to_owned())),
+        }
+    })
+    .await
 }
 
 /// Fails where EC2's own checks of the machine fail. Checks that are not made yet are not waited for: the service has answered.

@@ -172,3 +172,23 @@ fn the_bill_of_materials_is_valid() {
     let output = validate.output().unwrap();
     assert_eq!(String::from_utf8_lossy(&output.stdout), "None\n", "{text}\n{}", talk(&output));
 }
+
+#[test]
+fn an_image_is_verified_from_what_it_was_made_of() {
+    let Some(cloud) = Cloud::up() else { return };
+    cloud.json(&["bake"]);
+    let verified = cloud.json(&["verify-image"]);
+    assert_eq!((&verified["good"], verified["checks"].as_array().unwrap().len()), (&true.into(), 5), "{verified}");
+
+    // Somebody puts another configuration where the bake's own lies.
+    let bucket = fs_err::read_dir(cloud.layout().buckets()).unwrap().map(|entry| entry.unwrap().path());
+    let artifacts = bucket.map(|bucket| bucket.join("chat/artifacts")).find(|path| path.is_dir()).unwrap();
+    let objects = fs_err::read_dir(artifacts).unwrap().map(|entry| entry.unwrap().path());
+    let of = |file: &str| objects.map(|object| object.join(file)).find(|path| path.is_file()).unwrap();
+    fs_err::write(of("chat.service"), "[Service]\nExecStart=/bin/evil\n").unwrap();
+    let verified = cloud.veris(&["verify-image", "1.2.3"]).output().unwrap();
+    assert_eq!(verified.status.code(), Some(1));
+    let told = String::from_utf8(verified.stdout).unwrap();
+    assert!(told.contains("/chat.service: streaming error: body checksum mismatch"), "{told}");
+    assert_eq!(told.matches("WRONG").count(), 1, "{told}");
+}

@@ -6,18 +6,23 @@ mod command;
 mod component;
 mod contents;
 mod crashes;
+mod day_two;
 mod deploy;
 mod digest;
 mod env_file;
 mod errors;
+mod gc;
 mod guest_binary;
 mod guests;
 mod help;
 mod local;
+#[path = "../../crates/veris-chat/tests/it/pdf.rs"]
+mod pdf;
 mod prune;
 #[path = "../../crates/veris-chat/tests/it/python.rs"]
 mod python;
 mod recipe;
 mod release;
+mod setup;
 mod stand_in;
 mod support;

@@ -14,6 +14,7 @@ fn of_version(cloud: &Cloud, version: &str, digest: &str) -> Vec<String> {
     for kind in ["components", "recipes", "images"] {
         names.extend(image_builder[kind].as_object().unwrap().keys().filter(|arn| arn.contains(version)).cloned());
     }
+    names.extend(state["parameters"].as_object().unwrap().keys().filter(|name| name.ends_with(version)).cloned());
     let dashed = version.replace('.', "-");
     names.extend(
         image_builder["distributions"].as_object().unwrap().keys().filter(|arn| arn.ends_with(&dashed)).cloned(),

@@ -117,7 +117,7 @@ impl Cloud {
         }
     }
 
-    fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         fs_err::read_to_string(self.directory.path().join("cloud.log")).unwrap_or_default()
     }
 }

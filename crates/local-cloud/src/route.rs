@@ -11,6 +11,7 @@ use crate::fault::Fault;
 use crate::service::{self, Caller, Request, Response};
 use crate::sigv4::{Authorization, Head, Rejection};
 use crate::wire::Protocol;
+use crate::wire::query::Fields;
 
 mod access;
 mod host;
@@ -85,6 +86,7 @@ where
         region: authorization.scope.region.clone(),
     };
     access::check(&authorization.scope.service, &request)?;
+    log_operation(&authorization.scope.service, &request);
     Ok(dispatch(cloud, &authorization.scope.service, request).await)
 }
 
@@ -96,6 +98,15 @@ async fn dispatch(cloud: &Arc<Cloud>, service: &str, request: Request) -> Respon
         "sts" => service::sts::handle(&request),
         "bedrock" => service::bedrock::handle(cloud, request).await,
         other => unknown_service(Protocol::RestJson, other),
+    }
+}
+
+/// Where the path does not tell it.
+fn log_operation(service: &str, request: &Request) {
+    let fields = Fields::parse(request);
+    let operation = service::ssm::operation(request).or_else(|| fields.form().text("Action"));
+    if let Some(operation) = operation.filter(|_| request.path == "/") {
+        tracing::info!(service, operation, "operation");
     }
 }
 

@@ -1,0 +1,55 @@
+//! What an administrator has to make before a team can bake and launch: a `CloudFormation` template with nothing more than is needed.
+
+use minijinja::{Value, context};
+
+use crate::environment::{ElasticIp, Environment};
+use crate::error::{Failure, internal};
+use crate::recipe::ServiceName;
+use crate::template;
+
+/// A role of instances, under the name of their instance profile.
+struct Role<'a> {
+    name: &'a str,
+    bakes: bool,
+    serves: bool,
+}
+
+/// The template for one environment of a service.
+pub fn template(service: &ServiceName, environment: &Environment) -> Result<String, Failure> {
+    let render = || {
+        let roles: Vec<Value> = roles(environment).iter().map(Role::as_value).collect();
+        let variables = context! {
+            service => service.as_str(),
+            environment => environment.name.as_str(),
+            region => &environment.region,
+            bucket => &environment.bucket,
+            allocate => environment.address == ElasticIp::Allocate,
+            roles => roles,
+        };
+        template::environment()?.render_str(include_str!("setup/template.yaml"), variables)
+    };
+    render().map_err(|error| internal("failed to write the template").source(error))
+}
+
+/// One role where the instances that bake and those that serve share a profile.
+fn roles(environment: &Environment) -> Vec<Role<'_>> {
+    let build = environment.build.instance_profile.as_str();
+    match environment.instance_profile.as_deref() {
+        Some(name) if name == build => vec![Role { name, bakes: true, serves: true }],
+        serving => {
+            let serving = serving.map(|name| Role { name, bakes: false, serves: true });
+            [Role { name: build, bakes: true, serves: false }].into_iter().chain(serving).collect()
+        }
+    }
+}
+
+impl Role<'_> {
+    fn as_value(&self) -> Value {
+        let (id, what) = match (self.bakes, self.serves) {
+            (true, false) => ("Build", "bake"),
+            (false, _) => ("Service", "serve"),
+            (true, true) => ("Instance", "bake and serve"),
+        };
+        context! { id => id, name => self.name, what => what, bakes => self.bakes, serves => self.serves }
+    }
+}

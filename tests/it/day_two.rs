@@ -1,0 +1,91 @@
+//! What an operator does with an instance between two launches.
+
+use serde_json::json;
+use veris::aws::Clients;
+use veris::environment::Environment;
+
+use crate::command::Sandbox;
+use crate::stand_in::{Cloud, talk};
+
+/// The data of a command that finds something wrong.
+fn told(cloud: &Cloud, arguments: &[&str]) -> String {
+    let output = cloud.veris(arguments).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", talk(&output));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn the_live_instance_is_stopped_started_and_restarted_and_stays_behind_the_address() {
+    let Some(cloud) = Cloud::with_versions(&["1.0.0"]) else { return };
+    let settings = cloud.project.write("one.env", "API_KEY=s3cret\nPLAIN=1\n").display().to_string();
+    let launched = cloud.json(&["launch", "--env-file", &settings, "--soak", "0"]);
+    let id = launched["instanceId"].as_str().unwrap();
+
+    let stopped = cloud.json(&["stop"]);
+    assert_eq!((&stopped["instanceId"], &stopped["state"]), (&json!(id), &json!("stopped")));
+    assert_eq!(cloud.state()["instances"][id]["state"], "stopped");
+    let console = cloud.json(&["console", id, "--lines", "1"]);
+    assert_eq!(console["lines"], json!(["reboot: Power down"]));
+    let told = told(&cloud, &["status"]);
+    assert!(told.contains("chat 1.0.0 is live"), "{told}");
+    // What is stopped already is no error.
+    cloud.json(&["stop", id]);
+
+    let started = cloud.json(&["start"]);
+    assert_eq!((&started["state"], &started["live"]), (&json!("running"), &json!(true)));
+    assert_eq!(cloud.json(&["status"])["healthy"], true);
+    cloud.json(&["restart", "1.0.0"]);
+    assert_eq!(cloud.json(&["status"])["live"]["instanceId"], id);
+    assert!(cloud.fails(2, &["stop", "2.0.0"]).contains(id), "who is meant is named");
+}
+
+#[test]
+fn settings_are_compared_by_name_and_no_value_is_shown() {
+    let Some(cloud) = Cloud::with_versions(&["1.0.0"]) else { return };
+    let file = |name: &str, text: &str| cloud.project.write(name, text).display().to_string();
+    let live = file("live.env", "API_KEY=s3cret\nGONE=s3cret\nSAME=1\n");
+    assert!(cloud.fails(2, &["env", "diff", "--env-file", &live]).contains("nothing of chat is live"));
+    cloud.json(&["launch", "--env-file", &live, "--soak", "0"]);
+    assert_eq!(cloud.json(&["env", "diff", "--env-file", &live])["changes"], json!([]));
+
+    let next = file("next.env", "API_KEY=other-s3cret\nNEW=s3cret\nSAME=1\n");
+    let told = told(&cloud, &["env", "diff", "--env-file", &next]);
+    assert!(!told.contains("s3cret"), "{told}");
+    let changes: Vec<&str> = told.lines().skip(1).map(str::trim).collect();
+    assert_eq!(changes, ["change API_KEY", "remove GONE", "add    NEW"]);
+}
+
+#[test]
+fn a_setting_that_names_a_parameter_that_is_not_there_is_refused_before_anything_is_launched() {
+    let Some(cloud) = Cloud::with_versions(&["1.0.0"]) else { return };
+    let name = "/veris/chat/local/secrets/key";
+    let settings = cloud.project.write("named.env", &format!("API_KEY=ssm:{name}\n")).display().to_string();
+    let told = cloud.fails(2, &["launch", "--env-file", &settings]);
+    assert!(
+        told.contains("`API_KEY` names the parameter `/veris/chat/local/secrets/key`, which is not there"),
+        "{told}"
+    );
+    assert_eq!(cloud.state()["instances"], json!({}));
+
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let clients = Clients::of_local_cloud(&cloud.layout(), &Environment::local()).await.unwrap();
+        let put = clients.ssm.put_parameter().name(name).value("s3cret").r#type("SecureString".into());
+        put.send().await.unwrap();
+    });
+    cloud.json(&["launch", "--env-file", &settings, "--soak", "0"]);
+}
+
+#[test]
+fn shells_complete_commands_and_every_command_has_a_manual_page() {
+    let sandbox = Sandbox::new();
+    let completions = sandbox.veris("completions bash").output().unwrap();
+    let script = String::from_utf8(completions.stdout).unwrap();
+    assert!(script.contains("--no-promote") && script.contains("veris__subcmd__rollback"), "{script}");
+
+    let directory = tempfile::tempdir().unwrap();
+    let pages = sandbox.veris(&format!("man {}", directory.path().display())).output().unwrap();
+    assert!(pages.status.success(), "{}", sandbox.shown(&pages));
+    let page = fs_err::read_to_string(directory.path().join("veris-launch.1")).unwrap();
+    assert!(page.contains("EXAMPLE") || page.contains("Example"), "{page}");
+}
