@@ -12,7 +12,7 @@ use crate::aws;
 use crate::bake;
 use crate::context::Context;
 use crate::environment::ElasticIp;
-use crate::error::{Failure, Report, cloud, user};
+use crate::error::{Report, cloud, user};
 use crate::images;
 use crate::instances;
 use crate::ledger::Ledger;
@@ -204,10 +204,8 @@ async fn launching(context: &Context, parent: &str) -> Result<String> {
     let environment = &context.environment;
     match instances::dry_run(context, image).await {
         Ok(()) => Ok(format!("{} from {image} is allowed", environment.instance_type)),
-        Err(failure) => Err(Failure::hint(
-            failure,
-            format!("`veris setup -e {}` prints the roles and the policy that a launch needs", environment.name),
-        )
-        .into()),
+        Err(failure) => Err(failure
+            .hint(format!("`veris setup -e {}` prints the roles and the policy that a launch needs", environment.name))
+            .into()),
     }
 }

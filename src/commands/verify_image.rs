@@ -15,7 +15,7 @@ use crate::recipe;
 /// Read again what an image was made of, compute its bake digest anew, and compare
 ///
 /// Every input in the bucket is digested, the components are rendered and compared with those of Image Builder, and the AMI is looked
-/// at. Its disk is not read: `veris bake` does that before it calls an image done. The exit code is 1 where something differs.
+/// at. Its disk is not read. The exit code is 1 where something differs.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  veris verify-image 1.1.0 --environment prod")]
 pub struct VerifyImage {

@@ -28,7 +28,10 @@ pub async fn run(
     deployment: (&str, &str),
 ) -> Result<String> {
     let (tag, nonce) = deployment;
-    let call = request(context, image, user_data, tag).client_token(token(tag, nonce));
+    let call = request(context, &image.image_id)
+        .user_data(user_data.as_base64())
+        .tag_specifications(tag_specification(image, tag))
+        .client_token(token(tag, nonce));
     let answer = call.send().await.map_err(|error| {
         let attempted = format!("run an instance of {} {} ({})", image.service, image.version, image.image_id);
         aws::describe(&attempted, &error)
@@ -39,16 +42,26 @@ pub async fn run(
 
 /// Whether EC2 would run an instance of this image as the recipe asks for it. Nothing is run.
 pub async fn dry_run(context: &Context, image_id: &str) -> Result<(), Failure> {
+    let service = Tag::builder().key(tags::SERVICE).value(context.recipe.service.as_str()).build();
+    let tags = TagSpecification::builder().resource_type(ResourceType::Instance).tags(service).build();
+    let call = request(context, image_id).dry_run(true).tag_specifications(tags);
+    match call.send().await {
+        Err(error) if error.code() != Some("DryRunOperation") => {
+            Err(aws::describe(&format!("try a launch of {image_id}, without making one"), &error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What the recipe says of an instance, from whichever image.
+fn request(context: &Context, image_id: &str) -> RunInstancesFluentBuilder {
     let environment = &context.environment;
     let profile = environment.instance_profile.as_ref();
     let groups = Some(environment.security_groups.clone()).filter(|groups| !groups.is_empty());
-    let service = Tag::builder().key(tags::SERVICE).value(context.recipe.service.as_str()).build();
-    let tags = TagSpecification::builder().resource_type(ResourceType::Instance).tags(service).build();
-    let call = context
+    context
         .clients
         .ec2
         .run_instances()
-        .dry_run(true)
         .image_id(image_id)
         .min_count(1)
         .max_count(1)
@@ -59,35 +72,6 @@ pub async fn dry_run(context: &Context, image_id: &str) -> Result<(), Failure> {
         .set_iam_instance_profile(profile.map(|name| IamInstanceProfileSpecification::builder().name(name).build()))
         .metadata_options(metadata_options())
         .block_device_mappings(root_volume(context))
-        .tag_specifications(tags);
-    match call.send().await {
-        Err(error) if error.code() != Some("DryRunOperation") => {
-            Err(aws::describe(&format!("try a launch of {image_id}, without making one"), &error))
-        }
-        _ => Ok(()),
-    }
-}
-
-fn request(context: &Context, image: &BakedImage, user_data: &UserData, deployment: &str) -> RunInstancesFluentBuilder {
-    let environment = &context.environment;
-    let profile = environment.instance_profile.as_ref();
-    let groups = Some(environment.security_groups.clone()).filter(|groups| !groups.is_empty());
-    context
-        .clients
-        .ec2
-        .run_instances()
-        .image_id(&image.image_id)
-        .min_count(1)
-        .max_count(1)
-        .instance_type(InstanceType::from(environment.instance_type.as_str()))
-        .set_key_name(environment.key_pair.clone())
-        .set_subnet_id(environment.subnet.clone())
-        .set_security_group_ids(groups)
-        .set_iam_instance_profile(profile.map(|name| IamInstanceProfileSpecification::builder().name(name).build()))
-        .user_data(user_data.as_base64())
-        .metadata_options(metadata_options())
-        .block_device_mappings(root_volume(context))
-        .tag_specifications(tag_specification(image, deployment))
 }
 
 /// A request that was smuggled through the service must not reach the role's credentials: tokens, and one hop.

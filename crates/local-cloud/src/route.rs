@@ -103,9 +103,11 @@ async fn dispatch(cloud: &Arc<Cloud>, service: &str, request: Request) -> Respon
 
 /// Where the path does not tell it.
 fn log_operation(service: &str, request: &Request) {
+    if request.path != "/" {
+        return;
+    }
     let fields = Fields::parse(request);
-    let operation = service::ssm::operation(request).or_else(|| fields.form().text("Action"));
-    if let Some(operation) = operation.filter(|_| request.path == "/") {
+    if let Some(operation) = service::ssm::operation(request).or_else(|| fields.form().text("Action")) {
         tracing::info!(service, operation, "operation");
     }
 }
