@@ -29,7 +29,7 @@ check *paths:
 test *flags:
     cargo test --locked {{ flags }}
 
-# Fuzzes a target of veris-toe or veris-chat, which its fuzz/README.md lists
+# Fuzzes a target of veris-toe, veris-chat or disk-audit, which its fuzz/README.md lists
 [group('test')]
 fuzz crate target seconds='300':
     cd crates/{{ crate }} && mkdir -p fuzz/corpus/{{ target }} fuzz/seeds/{{ target }} && RUSTC_BOOTSTRAP=1 cargo fuzz run --sanitizer none {{ target }} fuzz/corpus/{{ target }} fuzz/seeds/{{ target }} -- -max_total_time={{ seconds }} -timeout=10
@@ -43,6 +43,11 @@ bench *flags:
 [group('bench')]
 bench-chat rounds='3':
     benches/chat.sh {{ rounds }}
+
+# A bake beside Packer with its QEMU builder: benches/packer.md
+[group('bench')]
+bench-packer rounds='3':
+    benches/packer.sh {{ rounds }}
 
 # Tags the commit, from which .github/workflows/release.yaml bakes the version
 [group('release')]

@@ -1,0 +1,99 @@
+"""The table of what `measure.py` has written: medians of the rounds."""
+
+import csv
+import os
+import sys
+from collections import defaultdict
+from pathlib import Path
+from statistics import median
+
+from measure import accelerator
+
+ARMS = ["packer", "packer-defaults"]
+ROWS = [
+    ("start", "until the machine starts"),
+    ("boot", "until it can be worked in"),
+    ("install", "upload, install, check"),
+    ("stop", "clean up and power off"),
+    ("convert", "make the image of the disk"),
+    ("image", "**to the image**"),
+    ("test", "boot an instance of it and ask the server"),
+    ("total", "**with the test boot**"),
+    ("cpu", "CPU seconds of the tool and its machine, to the image"),
+]
+LIMITS = {"image": "3x", "total": "1x"}
+
+
+def read(path):
+    """The median of each number of each arm, and how many rounds there were."""
+    values, rounds = defaultdict(list), set()
+    with path.open() as file:
+        for row in csv.DictReader(file):
+            values[row["arm"], row["number"]].append(float(row["value"]))
+            rounds.add(row["round"])
+    return {key: median(of_rounds) for key, of_rounds in values.items()}, len(rounds), values
+
+
+def table(values):
+    lines = [
+        "| seconds | veris bake | Packer, tuned | to Veris | Packer, defaults | to Veris | limit |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | --- |",
+    ]
+    for number, what in ROWS:
+        ours = values["veris", number]
+        cells = [f"{ours:.1f}"]
+        for arm in ARMS:
+            theirs = values.get((arm, number))
+            ratio = f"{theirs / ours:.1f}x" if theirs and number in ("image", "total", "cpu") else ""
+            cells += ["" if theirs is None else f"{theirs:.1f}", ratio]
+        lines.append(f"| {what} | {' | '.join(cells)} | {LIMITS.get(number, '')} |")
+    return "\n".join(lines)
+
+
+def machine():
+    with open("/proc/cpuinfo") as file:
+        model = next((line.split(":")[1].strip() for line in file if line.startswith("model name")), "unknown")
+    return f"{os.cpu_count()} cores of {model}"
+
+
+TEXT = """# The same change, baked by Veris and by Packer
+
+`benches/packer.sh` made this on {machine}; the machine's load was {load} in the middle{niceness}.
+{rounds}, by turns. On a busy machine only the CPU seconds say much.
+
+{table}
+
+The change is a new server: binary, unit, configuration, manifest and bill of materials, the same files in both, installed and checked by the
+same commands. Time begins with the command and ends with an image that lies over the parent's disk; the binary was compiled before. Both
+have {accelerator}, 2 processors, 1,024 MB and the same kernel command line. Veris is the debug build that
+`cargo build` makes; its column holds cargo's look at the sources, Veris' own checks of them, and an upload into an empty bucket. Packer has no
+test boot, so its last row repeats the one above.
+
+{packer} works by SSH, which the parent image has no server for, so it begins with an image that the same recipe made with `openssh-server`
+added. What differs is {differences}.
+Tuned: the parent as a backing file, no compaction of the disk, no wait before it connects, a disk that is not flushed, the power cut as
+soon as the disk is written. Defaults: a copy of the parent, compaction, ten seconds' wait, `shutdown -P now`. Packer looks for SSH every five
+seconds, which no option changes.
+"""
+
+
+def main():
+    source, parent, target = map(Path, sys.argv[1:])
+    values, rounds, every = read(source)
+    loads = [load for (_, number), of_rounds in every.items() if number == "load" for load in of_rounds]
+    packages = (parent / "differences").read_text().splitlines()
+    text = TEXT.format(
+        machine=machine(),
+        load=f"{median(loads):.1f}",
+        niceness=f", and this ran at nice {nice}, behind everything else" if (nice := os.nice(0)) > 0 else "",
+        rounds="One round" if rounds == 1 else f"Medians of {rounds} rounds",
+        table=table(values),
+        accelerator="KVM" if accelerator()[0] == "kvm" else "QEMU's emulated processor (TCG, `-cpu max`)",
+        packer=os.popen("packer version").read().strip(),
+        differences=", ".join(packages),
+    )
+    target.write_text(text)
+
+
+if __name__ == "__main__":
+    main()
