@@ -88,32 +88,34 @@ impl Writer {
             () = shutdown.triggered() => Err(Stop::ServerStops),
         };
         let (outcome, usage) = match written {
-            Ok(ending) => self.complete(&ending).await,
+            Ok(ending) => Box::pin(self.complete(&ending)).await,
             Err(Stop::Failed(error)) => {
-                self.tell(error).await;
+                Box::pin(self.tell(error)).await;
                 ("failed", None)
             }
-            Err(Stop::ClientLeft) => ("cancelled", self.abandon().await),
+            Err(Stop::ClientLeft) => ("cancelled", Box::pin(self.abandon()).await),
             Err(Stop::ServerStops) => {
-                self.tell(ApiError::stopping()).await;
+                Box::pin(self.tell(ApiError::stopping())).await;
                 ("interrupted", None)
             }
         };
         self.record(outcome, usage);
     }
 
+    /// A task is as large as the largest thing that it ever waits for, for as long as it lasts. So what comes before the words, the call
+    /// of Bedrock above all, has a place of its own, which is given back.
     async fn answer(&mut self, request: Request) -> Result<Ending, Stop> {
         let prompt = match request {
             Request::InSession { key, question, documents } => {
-                let mut asked = self.enter(key, question, documents).await?;
-                let consulted = self.consult(&mut asked).await;
+                let mut asked = Box::pin(self.enter(key, question, documents)).await?;
+                let consulted = Box::pin(self.consult(&mut asked)).await;
                 let prompt = asked.prompt(self.state.model.context_tokens());
                 self.asked = Some(asked);
                 consulted.map(|()| prompt)?
             }
             Request::Alone(prompt) => prompt,
         };
-        self.reply = Some(self.ask(prompt).await?);
+        self.reply = Some(Box::pin(self.ask(prompt)).await?);
         let passages = self.asked.as_ref().map(|asked| asked.passages.clone()).unwrap_or_default();
         self.citer = Citer::new(passages);
         self.send(Step::Status(Status { status: "generating", message: "the model is answering".to_owned() })).await?;

@@ -2,11 +2,15 @@
 
 use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::time::Duration;
 
 use serde_json::json;
 
 use crate::fake_bedrock::{Act, FakeBedrock, Script, says};
+use crate::pdf::pdf;
 use crate::program::{Program, metadata_service};
+use crate::web::Web;
 
 fn environment(bedrock: &FakeBedrock) -> String {
     format!("AWS_ENDPOINT_URL_BEDROCK_RUNTIME=http://{}\n", bedrock.address)
@@ -46,6 +50,45 @@ async fn killed_in_mid_answer_the_server_has_every_complete_turn_and_no_half_one
             {"role": "user", "content": [{"text": "Why?"}]},
         ])
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_while_a_document_is_kept_the_server_has_all_of_it_or_nothing() {
+    let pages: Vec<String> = (0..60).map(|page| format!("{page} Cats\nCat {page} sleeps on a warm roof.")).collect();
+    let web = Web::serving(pdf(&pages.iter().map(String::as_str).collect::<Vec<_>>())).await;
+    let bedrock = FakeBedrock::start((0..20).map(|_| says(&["On a roof [1]."]))).await;
+    let (env, metadata) = (environment(&bedrock), metadata_service(true).await);
+    let (config, url) = (format!("max_tokens: 64\n{}", web.config()), web.url("/a.pdf").to_string());
+    let kept = tokio::task::spawn_blocking(move || {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join("config.yaml"), config).unwrap();
+        let mut kept = Vec::new();
+        // Each is killed a little later, from the document's first page to the answer.
+        for delay in (10..).step_by(30) {
+            let program = Program::start_in(&directory, &env, metadata);
+            let mut connection = program.send_about("Where do cats sleep?", &url);
+            connection.set_read_timeout(Some(Duration::from_millis(delay))).unwrap();
+            let mut answer = String::new();
+            let is_whole = connection.read_to_string(&mut answer).is_ok();
+            drop(program);
+            kept.push(chunks(directory.path()));
+            if is_whole {
+                assert!(answer.contains("(p."), "{answer}");
+                break;
+            }
+        }
+        kept
+    })
+    .await
+    .unwrap();
+    let all = *kept.last().unwrap();
+    assert!(all >= 60 && kept.iter().all(|count| [0, all].contains(count)), "{kept:?}");
+}
+
+/// Chunks of documents in the files that a server has left.
+fn chunks(folder: &Path) -> u32 {
+    let documents = rusqlite::Connection::open(folder.join("documents.db")).unwrap();
+    documents.query_row("SELECT count(*) FROM chunk", [], |row| row.get(0)).unwrap_or_default()
 }
 
 #[tokio::test(flavor = "multi_thread")]

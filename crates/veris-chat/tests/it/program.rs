@@ -48,7 +48,9 @@ impl Program {
     }
 
     fn start_with(directory: &TempDir, env: &str, metadata: SocketAddr, more: &[(&str, &str)]) -> Self {
-        write(directory, "config.yaml", "max_tokens: 64\n");
+        if !directory.path().join("config.yaml").exists() {
+            write(directory, "config.yaml", "max_tokens: 64\n");
+        }
         write(directory, "env", &format!("PORT=0\n{env}"));
         let mut child = command(directory)
             .env("CREDENTIALS_DIRECTORY", directory.path())
@@ -80,6 +82,12 @@ impl Program {
     /// Sends a message; the answer can be read from the connection.
     pub(crate) fn send(&self, message: &str) -> TcpStream {
         let body = json!({"session_id": "a", "message": message}).to_string();
+        self.request("POST /chat/stream/", &body)
+    }
+
+    /// Asks about a document; the answer can be read from the connection.
+    pub(crate) fn send_about(&self, message: &str, document: &str) -> TcpStream {
+        let body = json!({"session_id": "a", "message": message, "document_urls": [document]}).to_string();
         self.request("POST /chat/stream/", &body)
     }
 
