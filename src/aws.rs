@@ -4,23 +4,26 @@ mod describe;
 mod local;
 mod throttling;
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::Result;
+use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_sdk_ec2::config::SharedCredentialsProvider;
+use aws_sdk_ec2::config::{Credentials, SharedCredentialsProvider};
 use local_cloud::layout::Layout;
 
 pub use self::describe::describe;
 use crate::env_vars;
 use crate::environment::{Environment, Target};
-use crate::error::user;
-use crate::kill_point::EachCall;
+use crate::error::{internal, user};
+use crate::fault_point::EachCall;
 
 /// Clients of every service the tool calls.
 #[derive(Debug, Clone)]
 pub struct Clients {
+    pub ebs: aws_sdk_ebs::Client,
     pub ec2: aws_sdk_ec2::Client,
     pub image_builder: aws_sdk_imagebuilder::Client,
     pub s3: aws_sdk_s3::Client,
@@ -37,15 +40,32 @@ impl Clients {
             Target::Local => return Self::of_local_cloud(&crate::local::layout()?, environment).await,
             Target::Aws => real(environment).await?,
         };
-        Ok(Self::new(&config, environment.target))
+        Ok(Self::new(&config, environment.target, &EachCall::default()))
     }
 
     /// Clients of the local cloud in these directories, which must run.
     pub async fn of_local_cloud(layout: &Layout, environment: &Environment) -> Result<Self> {
-        Ok(Self::new(&local::config(layout, environment).await?, Target::Local))
+        Ok(Self::new(&local::config(layout, environment).await?, Target::Local, &EachCall::default()))
     }
 
-    fn new(config: &SdkConfig, target: Target) -> Self {
+    /// Clients of the local cloud whose calls fail as a test wants it. They wait less before they try again.
+    pub async fn disturbed(layout: &Layout, environment: &Environment, each_call: &EachCall) -> Result<Self> {
+        let retries = RetryConfig::standard().with_initial_backoff(Duration::from_millis(10));
+        let config = local::config(layout, environment).await?.into_builder().retry_config(retries).build();
+        Ok(Self::new(&config, Target::Local, each_call))
+    }
+
+    /// Clients of another emulator of AWS, for tests. Beyond loopback there is none.
+    pub fn of_emulator(address: SocketAddr, environment: &Environment) -> Result<Self> {
+        if !address.ip().is_loopback() {
+            return Err(internal(format!("no emulator of AWS is looked for at {address}: it is not loopback")).into());
+        }
+        let nobody = Credentials::new("test", "test", None, None, "an emulator of AWS");
+        let config = local::at(format!("http://{address}"), nobody, environment);
+        Ok(Self::new(&config, Target::Local, &EachCall::default()))
+    }
+
+    fn new(config: &SdkConfig, target: Target, each_call: &EachCall) -> Self {
         let image_builder =
             aws_sdk_imagebuilder::config::Builder::from(config).retry_classifier(throttling::TooManyRequests);
         // The local cloud is one host; a bucket cannot be a host name below it.
@@ -54,11 +74,15 @@ impl Clients {
         let ssm = aws_sdk_ssm::config::Builder::from(config);
         let sts = aws_sdk_sts::config::Builder::from(config);
         Self {
-            ec2: aws_sdk_ec2::Client::from_conf(ec2.interceptor(EachCall).build()),
-            image_builder: aws_sdk_imagebuilder::Client::from_conf(image_builder.interceptor(EachCall).build()),
-            s3: aws_sdk_s3::Client::from_conf(s3.interceptor(EachCall).build()),
-            ssm: aws_sdk_ssm::Client::from_conf(ssm.interceptor(EachCall).build()),
-            sts: aws_sdk_sts::Client::from_conf(sts.interceptor(EachCall).build()),
+            // No fault points: it only reads, and how often depends on the disk.
+            ebs: aws_sdk_ebs::Client::new(config),
+            ec2: aws_sdk_ec2::Client::from_conf(ec2.interceptor(each_call.clone()).build()),
+            image_builder: aws_sdk_imagebuilder::Client::from_conf(
+                image_builder.interceptor(each_call.clone()).build(),
+            ),
+            s3: aws_sdk_s3::Client::from_conf(s3.interceptor(each_call.clone()).build()),
+            ssm: aws_sdk_ssm::Client::from_conf(ssm.interceptor(each_call.clone()).build()),
+            sts: aws_sdk_sts::Client::from_conf(sts.interceptor(each_call.clone()).build()),
             credentials: config.credentials_provider(),
         }
     }

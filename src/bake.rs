@@ -6,9 +6,11 @@
 
 mod audit;
 mod baked;
+mod canaries;
 mod configuration;
 mod contents;
 mod create;
+mod disk;
 mod explain;
 mod follow;
 mod journal;
@@ -32,6 +34,7 @@ use semver::Version;
 
 pub use self::audit::{Check, audit};
 pub use self::baked::{Baked, Begun, Detached, StageTime};
+pub use self::disk::{DiskReport, read as read_disk};
 pub use self::explain::Explained;
 pub(crate) use self::journal::{Created as Thing, Kind, interrupted_here};
 use self::journal::{Journal, Release};
@@ -45,10 +48,11 @@ pub(crate) use self::retire::is_ours;
 pub use self::retire::remove_version;
 use crate::check::{self, Scope};
 use crate::context::Context;
-use crate::error::{Failure, cloud, is_expiry, user};
+use crate::error::{Failure, cloud, is_expiry, spares_what_was_made, user};
 use crate::images::{self, BakedImage};
 use crate::interrupt::Shield;
 use crate::lock::Pin;
+use crate::manifest::{self, DiskProof};
 
 /// How to bake.
 #[derive(Debug, Default)]
@@ -57,6 +61,8 @@ pub struct Options {
     pub version: Option<Version>,
     /// Whether files may differ from the commit outside the local environment as well.
     pub allow_dirty: bool,
+    /// Whether the image is taken as it is, without a look at its disk.
+    pub skip_disk_check: bool,
 }
 
 /// What the recipe's parent image means now, whatever its lock pins.
@@ -83,7 +89,7 @@ async fn plan(context: &Context, options: Options) -> Result<Plan> {
 
 /// Bakes one version. If an image of exactly these inputs exists, nothing is created; if it is being baked, that is followed.
 pub async fn bake(context: &Context, options: Options) -> Result<Baked> {
-    let started = Instant::now();
+    let (started, skip) = (Instant::now(), options.skip_disk_check);
     let (plan, mut journal) = match prepare(context, options).await? {
         Prepared::Found(image) => return Ok(Baked::found(&image, started.elapsed())),
         Prepared::New(plan, journal) => (plan, journal),
@@ -91,7 +97,7 @@ pub async fn bake(context: &Context, options: Options) -> Result<Baked> {
     let shield = context.interrupt.shield();
     let baking = async {
         let build = begin(context, &plan, &mut journal, &shield).await?;
-        finish(context, &journal.release, &build, &shield).await
+        finish(context, &journal.release, &build, (&shield, skip)).await
     };
     let result = Box::pin(baking).await;
     let (image_id, stages) = end(context, journal, result).await?;
@@ -114,9 +120,9 @@ pub async fn detach(context: &Context, options: Options) -> Result<Detached> {
 }
 
 /// Follows the build that an earlier run has begun, whatever the sources are by now.
-pub async fn resume(context: &Context, version: Option<Version>) -> Result<Baked> {
-    let started = Instant::now();
-    let version = version.unwrap_or_else(|| context.recipe.version.clone());
+pub async fn resume(context: &Context, options: Options) -> Result<Baked> {
+    let (started, skip) = (Instant::now(), options.skip_disk_check);
+    let version = options.version.unwrap_or_else(|| context.recipe.version.clone());
     let journal = Journal::reopen(context, &version).await?;
     let found = journal.and_then(|journal| Some((journal.build()?.to_owned(), journal)));
     let (build, journal) = found.ok_or_else(|| {
@@ -125,7 +131,7 @@ pub async fn resume(context: &Context, version: Option<Version>) -> Result<Baked
     })?;
     let release = journal.release.clone();
     let shield = context.interrupt.shield();
-    let result = Box::pin(finish(context, &release, &build, &shield)).await;
+    let result = Box::pin(finish(context, &release, &build, (&shield, skip))).await;
     // Whoever only looks on takes nothing back.
     if let Err(error) = &result
         && error.downcast_ref::<Failure>().is_some_and(Failure::is_interruption)
@@ -146,15 +152,18 @@ enum Prepared {
 
 async fn prepare(context: &Context, options: Options) -> Result<Prepared> {
     check(context).await?;
+    let skip = options.skip_disk_check;
     let mut plan = plan(context, options).await?;
     let images = images::find(&context.clients, &context.recipe).await?;
-    if let Some(found) = found(context, &plan, &images)? {
+    if let Some(found) = found(&plan, &images)? {
+        conclude(context, &plan, &found, skip).await?;
         publish::image(context, &found, &images).await;
         return Ok(Prepared::Found(found));
     }
     let (journal, waited) = Journal::open(context, plan.release()).await?;
-    if waited && let Some(found) = found(context, &plan, &images::find(&context.clients, &context.recipe).await?)? {
-        journal.end();
+    if waited && let Some(found) = found(&plan, &images::find(&context.clients, &context.recipe).await?)? {
+        drop(journal);
+        conclude(context, &plan, &found, skip).await?;
         return Ok(Prepared::Found(found));
     }
     // What was begun for another commit of the same inputs is gone on with as it is.
@@ -162,17 +171,53 @@ async fn prepare(context: &Context, options: Options) -> Result<Prepared> {
     Ok(Prepared::New(Box::new(plan), journal))
 }
 
-fn found(context: &Context, plan: &Plan, images: &[BakedImage]) -> Result<Option<BakedImage>, Failure> {
+fn found(plan: &Plan, images: &[BakedImage]) -> Result<Option<BakedImage>, Failure> {
     let is_same = |image: &&BakedImage| image.digest == plan.digest.as_str() && image.state == "available";
     if let Some(image) = images.iter().find(is_same) {
-        journal::forget(context, &plan.version);
-        context.printer.talk(format_args!("version {} is baked already as {}", image.version, image.image_id));
         return Ok(Some(image.clone()));
     }
     match images.iter().find(|image| image.version == plan.version) {
         Some(other) => Err(taken(plan, other, images)),
         None => Ok(None),
     }
+}
+
+/// Ends a bake whose image is there. A bake that was killed, or that nobody waited for, has not looked at the image's disk: without its
+/// outcome nothing is known of that.
+async fn conclude(context: &Context, plan: &Plan, image: &BakedImage, skip_disk_check: bool) -> Result<()> {
+    if manifest::outcome(context, image).await?.is_none() {
+        let journal = Journal::reopen(context, &plan.version).await?;
+        let ours = journal.filter(|journal| journal.release.digest == plan.digest);
+        // Whoever had the journal until now may have ended the bake.
+        if manifest::outcome(context, image).await?.is_none() {
+            let (release, shield) = (plan.release(), context.interrupt.shield());
+            let proving = Box::pin(prove(context, &release, &image.image_id, (&shield, skip_disk_check))).await;
+            // Only the journal tells that this image is of a bake that has not ended, and may be taken back.
+            let (proof, stages) = match ours {
+                Some(journal) => end(context, journal, proving).await?,
+                None => proving?,
+            };
+            outcome::keep(context, &release, &image.image_id, &stages, proof).await;
+        }
+    }
+    journal::forget(context, &plan.version);
+    context.printer.talk(format_args!("version {} is baked already as {}", image.version, image.image_id));
+    Ok(())
+}
+
+/// What is known of the image's disk, and how long it took to know it.
+async fn prove(
+    context: &Context,
+    release: &Release,
+    image_id: &str,
+    (shield, skip): (&Shield, bool),
+) -> Result<(DiskProof, Vec<StageTime>)> {
+    if skip {
+        return Ok((DiskProof::Skipped, Vec::new()));
+    }
+    let started = Instant::now();
+    let proof = shield.run(Box::pin(disk::prove(context, release, image_id))).await?;
+    Ok((proof, vec![StageTime { name: "read the disk".to_owned(), seconds: baked::rounded(started.elapsed()) }]))
 }
 
 /// Says everything that is wrong with what the bake reads. Errors end it before anything is compiled or sent.
@@ -220,16 +265,18 @@ async fn begin(context: &Context, plan: &Plan, journal: &mut Journal, shield: &S
     create::image(context, plan, &names, (shield, journal)).await
 }
 
-/// Follows the build to its end, and proves that its AMI is there.
+/// Follows the build to its end, and proves that its AMI is there and its disk clean.
 async fn finish(
     context: &Context,
     release: &Release,
     build: &str,
-    shield: &Shield,
+    (shield, skip_disk_check): (&Shield, bool),
 ) -> Result<(String, Vec<StageTime>)> {
-    let (image_id, stages) = Box::pin(follow::until_available(context, build, shield)).await?;
+    let (image_id, mut stages) = Box::pin(follow::until_available(context, build, shield)).await?;
     shield.run(verify::tags(context, release, &image_id)).await?;
-    outcome::keep(context, release, &image_id, &stages).await;
+    let (proof, reading) = prove(context, release, &image_id, (shield, skip_disk_check)).await?;
+    stages.extend(reading);
+    outcome::keep(context, release, &image_id, &stages, proof).await;
     let images = images::find(&context.clients, &context.recipe).await?;
     if let Some(image) = images.iter().find(|image| image.image_id == image_id) {
         publish::image(context, image, &images).await;
@@ -246,6 +293,9 @@ async fn end<T>(context: &Context, journal: Journal, result: Result<T>) -> Resul
         }
         Err(error) => error,
     };
+    if spares_what_was_made(&error) && !is_expiry(&error) {
+        return Err(error);
+    }
     if !is_expiry(&error) {
         return Err(journal.take_back(context, error).await);
     }

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    bake, check, completions, console, demo, diff, doctor, env, gc, history, images, launch, local, man, promote,
-    prune, restart, rollback, setup, show, start, status, stop, terminate, update, verify, verify_image,
+    allow_ip, bake, check, completions, console, demo, diff, doctor, env, gc, history, images, launch, local, man,
+    promote, prune, resize, restart, rollback, setup, show, sign, start, status, stop, terminate, update, verify,
+    verify_image,
 };
 use crate::env_vars;
 use crate::environment::EnvironmentName;
@@ -54,6 +55,7 @@ pub enum Command {
     Images(images::Images),
     Show(show::Show),
     Diff(diff::Diff),
+    Sign(sign::Sign),
     VerifyImage(verify_image::VerifyImage),
     Status(status::Status),
     Verify(verify::Verify),
@@ -62,6 +64,8 @@ pub enum Command {
     Start(start::Start),
     Stop(stop::Stop),
     Restart(restart::Restart),
+    Resize(resize::Resize),
+    AllowIp(allow_ip::AllowIp),
     Terminate(terminate::Terminate),
     Prune(prune::Prune),
     Gc(gc::Gc),

@@ -1,5 +1,6 @@
 //! Sends each command to the file of its name.
 
+pub mod allow_ip;
 pub mod bake;
 pub mod check;
 pub mod completions;
@@ -16,10 +17,12 @@ pub mod local;
 pub mod man;
 pub mod promote;
 pub mod prune;
+pub mod resize;
 pub mod restart;
 pub mod rollback;
 pub mod setup;
 pub mod show;
+pub mod sign;
 pub mod start;
 pub mod status;
 pub mod stop;
@@ -57,7 +60,8 @@ async fn dispatch(cli: Cli, printer: &Printer, interrupt: &Interrupt) -> Result<
         Command::History(args) => history::run(args, &context().await?).await,
         Command::Images(args) => images::run(args, &context().await?).await,
         Command::Show(args) => show::run(args, &context().await?).await,
-        Command::Diff(args) => diff::run(args, &context().await?).await,
+        Command::Diff(args) => Box::pin(diff::run(args, &context().await?)).await,
+        Command::Sign(args) => sign::run(args, &context().await?).await,
         Command::VerifyImage(args) => verify_image::run(args, &context().await?).await,
         Command::Status(args) => status::run(args, &context().await?).await,
         Command::Verify(args) => verify::run(args, &context().await?).await,
@@ -66,6 +70,8 @@ async fn dispatch(cli: Cli, printer: &Printer, interrupt: &Interrupt) -> Result<
         Command::Start(args) => start::run(args, &context().await?).await,
         Command::Stop(args) => stop::run(args, &context().await?).await,
         Command::Restart(args) => restart::run(args, &context().await?).await,
+        Command::Resize(args) => resize::run(args, &context().await?).await,
+        Command::AllowIp(args) => allow_ip::run(args, &context().await?).await,
         Command::Terminate(args) => terminate::run(args, &context().await?).await,
         Command::Prune(args) => prune::run(args, &context().await?).await,
         Command::Gc(args) => gc::run(args, &context().await?).await,

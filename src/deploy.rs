@@ -58,6 +58,8 @@ pub enum Settings {
 pub struct Deployed {
     pub record: Record,
     pub instance_id: String,
+    /// Of the types that the recipe names, the one that there was a machine of.
+    pub instance_type: String,
     /// Where its service is reached.
     pub url: String,
     pub seconds: f64,

@@ -5,8 +5,8 @@
 use std::fmt;
 use std::path::Path;
 
+use aws_lc_rs::digest::{Context, SHA256, digest};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
 /// A SHA-256, in hexadecimal digits.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -15,17 +15,17 @@ pub struct Sha256Digest(String);
 impl Sha256Digest {
     /// Digest of some bytes.
     pub fn of(bytes: impl AsRef<[u8]>) -> Self {
-        Self(hex::encode(Sha256::digest(bytes.as_ref())))
+        Self(hex::encode(digest(&SHA256, bytes.as_ref())))
     }
 
     /// Digest of a file's content.
     pub fn of_file(path: &Path) -> std::io::Result<Self> {
-        let mut hasher = Sha256::new();
+        let mut hasher = Context::new(&SHA256);
         let mut file = fs_err::File::open(path)?;
         let mut buffer = vec![0; 1 << 16];
         loop {
             match std::io::Read::read(&mut file, &mut buffer)? {
-                0 => return Ok(Self(hex::encode(hasher.finalize()))),
+                0 => return Ok(Self(hex::encode(hasher.finish()))),
                 length => hasher.update(&buffer[..length]),
             }
         }

@@ -202,10 +202,14 @@ async fn launching(context: &Context, parent: &str) -> Result<String> {
     let images = images::find(&context.clients, &context.recipe).await?;
     let image = images.first().map_or(parent, |image| &image.image_id);
     let environment = &context.environment;
-    match instances::dry_run(context, image).await {
-        Ok(()) => Ok(format!("{} from {image} is allowed", environment.instance_type)),
-        Err(failure) => Err(failure
-            .hint(format!("`veris setup -e {}` prints the roles and the policy that a launch needs", environment.name))
-            .into()),
+    for place in environment.places() {
+        instances::dry_run(context, image, place).await.map_err(|failure| {
+            failure.hint(format!(
+                "`veris setup -e {}` prints the roles and the policy that a launch needs",
+                environment.name
+            ))
+        })?;
     }
+    let places: Vec<String> = environment.places().iter().map(ToString::to_string).collect();
+    Ok(format!("{} from {image} is allowed", places.join(", ")))
 }

@@ -66,6 +66,11 @@ impl EnvFile {
         Ok(Self { variables })
     }
 
+    /// The variables of the lines that are right.
+    pub(crate) fn readable(text: &str) -> impl Iterator<Item = (String, String)> {
+        Self::entries(text, Path::new(".env")).filter_map(Result::ok)
+    }
+
     /// Everything that is wrong in `text`, line by line.
     pub fn mistakes(text: &str, path: &Path) -> Vec<EnvFileError> {
         Self::entries(text, path).filter_map(Result::err).collect()

@@ -21,9 +21,10 @@ pub const VERIS_LOCAL_PARENT_SHA256: &str = "VERIS_LOCAL_PARENT_SHA256";
 /// What to log on stderr, in the syntax of `tracing`'s filters, such as `veris=debug`; nothing by default.
 pub const VERIS_LOG: &str = "VERIS_LOG";
 
-/// Where a test kills the program: the number of the call or journal write, counted from 1. Read by builds with debug assertions.
+/// What a test lets go wrong, and at which call or journal write, counted from 1: `kill@17`, `lose@17..19`. Read by builds with debug
+/// assertions.
 #[cfg(debug_assertions)]
-pub const VERIS_KILL_AT: &str = "VERIS_KILL_AT";
+pub const VERIS_FAULT_AT: &str = "VERIS_FAULT_AT";
 
 /// Base of state directories (XDG Base Directory Specification).
 pub const XDG_STATE_HOME: &str = "XDG_STATE_HOME";

@@ -1,9 +1,13 @@
 //! Where a recipe runs: the local cloud, or an account of AWS.
 
+mod place;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::Ipv4Addr;
 use std::str::FromStr;
+
+pub use self::place::{InstanceTypes, Place};
 
 /// Name of an environment, such as `local` or `prod`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -18,16 +22,16 @@ pub struct Environment {
     pub target: Target,
     /// Region of every call.
     pub region: String,
-    /// Type of the instances that serve.
-    pub instance_type: String,
+    /// Types of the instances that serve.
+    pub instance_types: InstanceTypes,
     /// Instance profile of the instances that serve.
     pub instance_profile: Option<String>,
     /// Security groups of the instances that serve.
     pub security_groups: Vec<String>,
     /// Key pair of the instances that serve.
     pub key_pair: Option<String>,
-    /// Subnet of the instances; the default one when it is absent.
-    pub subnet: Option<String>,
+    /// Subnets of the instances, the one that is wanted most first; the default one when there is none.
+    pub subnets: Vec<String>,
     /// The address behind which the live instance stands.
     pub address: ElasticIp,
     /// Bucket of the artifacts that build instances download.
@@ -83,11 +87,11 @@ impl Environment {
             name: EnvironmentName::local(),
             target: Target::Local,
             region: "ap-southeast-2".to_owned(),
-            instance_type: "t3.medium".to_owned(),
+            instance_types: InstanceTypes { first: "t3.medium".to_owned(), others: vec!["t3a.medium".to_owned()] },
             instance_profile: Some("local-instance-profile".to_owned()),
             security_groups: vec!["sg-00000000000000000".to_owned()],
             key_pair: None,
-            subnet: None,
+            subnets: Vec::new(),
             address: ElasticIp::Allocate,
             bucket: "veris-local".to_owned(),
             build: Build {

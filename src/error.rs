@@ -32,12 +32,13 @@ pub struct Failure {
     message: String,
     hint: Option<String>,
     is_expiry: bool,
+    spares: bool,
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
 impl Failure {
     fn new(kind: ExitStatus, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), hint: None, is_expiry: false, source: None }
+        Self { kind, message: message.into(), hint: None, is_expiry: false, spares: false, source: None }
     }
 
     /// The user stopped the command.
@@ -71,6 +72,13 @@ impl Failure {
         self
     }
 
+    /// What was made stays as it is: the next run goes on with it.
+    #[must_use]
+    pub fn spares_what_was_made(mut self) -> Self {
+        self.spares = true;
+        self
+    }
+
     /// The error below this one. The message must not repeat it.
     #[must_use]
     pub fn source(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
@@ -82,6 +90,11 @@ impl Failure {
 /// Whether the error came of credentials that have expired.
 pub fn is_expiry(error: &anyhow::Error) -> bool {
     error.chain().filter_map(|cause| cause.downcast_ref::<Failure>()).any(|failure| failure.is_expiry)
+}
+
+/// Whether what was made stays as it is.
+pub fn spares_what_was_made(error: &anyhow::Error) -> bool {
+    error.chain().filter_map(|cause| cause.downcast_ref::<Failure>()).any(|failure| failure.spares)
 }
 
 impl fmt::Display for Failure {

@@ -1,7 +1,9 @@
 //! The instances of a service, found by their tags. Others are never touched.
 
+mod attempt;
 mod choose;
 mod console;
+mod kind;
 mod read;
 mod run;
 mod state;
@@ -10,13 +12,14 @@ use std::fmt;
 use std::net::Ipv4Addr;
 
 use anyhow::Result;
-use aws_sdk_ec2::types::{Filter, InstanceAttributeName, Reservation};
+use aws_sdk_ec2::types::{Filter, GroupIdentifier, InstanceAttributeName, Reservation};
 use jiff::Timestamp;
 use semver::Version;
 use serde::Serialize;
 
 pub use self::choose::{Chosen, choose};
 pub use self::console::{console, last_lines};
+pub use self::kind::{Kind, change_kind, kinds, may_change_kind};
 pub use self::run::{dry_run, run};
 pub use self::state::{refuse_impaired, start, stop, terminate, wait_until_running, wait_until_stopped};
 use crate::aws::{self, Clients};
@@ -30,6 +33,8 @@ use crate::user_data::UserData;
 #[serde(rename_all = "camelCase")]
 pub struct Instance {
     pub instance_id: String,
+    /// Such as `t3.medium`.
+    pub instance_type: String,
     pub state: State,
     /// Why it is in this state, such as `Client.UserInitiatedShutdown`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -120,6 +125,16 @@ pub async fn get(clients: &Clients, instance_id: &str) -> Result<Option<Instance
         Err(error) if error.as_service_error().is_some_and(is_unknown) => Ok(None),
         Err(error) => Err(aws::describe(&format!("look at instance {instance_id}"), &error).into()),
     }
+}
+
+/// The ids of an instance's security groups.
+pub async fn security_groups(clients: &Clients, instance_id: &str) -> Result<Vec<String>> {
+    let answer = clients.ec2.describe_instances().instance_ids(instance_id).send().await;
+    let answer = answer.map_err(|error| aws::describe(&format!("look at instance {instance_id}"), &error))?;
+    let instances = answer.reservations().iter().flat_map(Reservation::instances);
+    let groups =
+        instances.flat_map(aws_sdk_ec2::types::Instance::security_groups).filter_map(GroupIdentifier::group_id);
+    Ok(groups.map(ToOwned::to_owned).collect())
 }
 
 /// The user data an instance was launched with.

@@ -85,6 +85,11 @@ impl Ledger {
         Ok(())
     }
 
+    /// Whether a deployment is known to have ended, asked anew.
+    pub async fn has_ended(&self, number: u32) -> Result<bool> {
+        Ok(self.get(number).await?.is_some_and(|entry| !entry.record.is_under_way()))
+    }
+
     async fn get(&self, number: u32) -> Result<Option<Entry>> {
         let name = self.name(number);
         match self.ssm.get_parameter().name(&name).send().await {

@@ -97,6 +97,19 @@ pub struct Outcome {
     pub image_id: String,
     pub finished: jiff::Timestamp,
     pub stages: Vec<crate::bake::StageTime>,
+    /// Absent where the image was baked before disks were looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disk: Option<DiskProof>,
+}
+
+/// What is known of the image's disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "found")]
+pub enum DiskProof {
+    /// It was read, and keeps every rule.
+    Clean { rules: usize, files: u64, bytes_read: u64 },
+    /// Whoever baked the image did not want it to be read.
+    Skipped,
 }
 
 impl Manifest {
@@ -117,6 +130,18 @@ impl Manifest {
     pub fn documents(&self) -> [(&'static str, Sha256Digest); 2] {
         [("manifest.json", self.text()), ("bom.json", bom::Bom::of(self).text())]
             .map(|(file, text)| (file, Sha256Digest::of(text)))
+    }
+}
+
+impl Input {
+    /// The permission bits that it has in the image, in octal digits.
+    pub fn mode(&self) -> Option<&str> {
+        match self.kind {
+            InputKind::Binary => Some("0755"),
+            InputKind::Unit => Some("0644"),
+            InputKind::File => self.mode.as_deref(),
+            InputKind::Component => None,
+        }
     }
 }
 
@@ -155,10 +180,20 @@ pub fn document_key(service: &str, digest: &str, document: &str) -> String {
 
 /// The record of a baked image.
 pub async fn record(context: &Context, image: &BakedImage) -> Result<Record> {
-    let key = document_key(&image.service, &image.digest, "manifest.json");
+    record_of(context, &image.service, &image.version, &image.digest).await
+}
+
+/// The record of the image that was baked of the inputs with this digest.
+pub(crate) async fn record_of(
+    context: &Context,
+    service: &str,
+    version: &semver::Version,
+    digest: &str,
+) -> Result<Record> {
+    let key = document_key(service, digest, "manifest.json");
     read(context, &key).await?.ok_or_else(|| {
         let bucket = &context.environment.bucket;
-        user(format!("version {} has no manifest: s3://{bucket}/{key} is not there", image.version))
+        user(format!("version {version} has no manifest: s3://{bucket}/{key} is not there"))
             .hint("it was baked before manifests were kept, or the object was deleted; a new bake of the version's inputs has one")
             .into()
     })

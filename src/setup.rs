@@ -24,6 +24,7 @@ pub fn template(service: &ServiceName, environment: &Environment) -> Result<Stri
             region => &environment.region,
             bucket => &environment.bucket,
             allocate => environment.address == ElasticIp::Allocate,
+            security_groups => &environment.security_groups,
             roles => roles,
         };
         template::environment()?.render_str(include_str!("setup/template.yaml"), variables)

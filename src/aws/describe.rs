@@ -46,7 +46,11 @@ fn cure(code: &str) -> Option<&'static str> {
         "ExpiredToken" | "ExpiredTokenException" => {
             "the credentials expired: run `aws sso login`, then the same command again"
         }
-        "RequestExpired" | "RequestTimeTooSkewed" => "this machine's clock is wrong, or the credentials expired",
+        // EC2's word for it.
+        "RequestExpired" => {
+            "the credentials expired, or this machine's clock is wrong: run `aws sso login`, then the same command again"
+        }
+        "RequestTimeTooSkewed" => "this machine's clock is wrong: set it, then run the same command again",
         "UnauthorizedOperation" | "AccessDenied" | "AccessDeniedException" => {
             "the operator's role lacks this permission; ask the account's administrator"
         }
@@ -57,8 +61,9 @@ fn cure(code: &str) -> Option<&'static str> {
         "VcpuLimitExceeded" | "InstanceLimitExceeded" => {
             "the account's quota is used up; terminate instances or ask for more"
         }
-        "InsufficientInstanceCapacity" => {
-            "AWS has no machine of this type free; try again in minutes, or another instance type"
+        "InsufficientInstanceCapacity" | "InsufficientHostCapacity" => {
+            "AWS has no machine of this type free there; try again in minutes, or name several below `instance_types` and `subnets` \
+             of the recipe: they are tried in order"
         }
         _ => return None,
     })

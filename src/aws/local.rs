@@ -18,13 +18,18 @@ pub(super) async fn config(layout: &Layout, environment: &Environment) -> Result
     let key = local_cloud::credentials::Credentials::load_or_create(layout)
         .map_err(|error| internal("failed to sign in to the local cloud").source(error))?;
     let credentials = Credentials::new(key.access_key_id, key.secret_access_key, None, None, "veris local cloud");
-    Ok(SdkConfig::builder()
+    Ok(at(endpoint.url, credentials, environment))
+}
+
+/// One endpoint for every service.
+pub(super) fn at(url: String, credentials: Credentials, environment: &Environment) -> SdkConfig {
+    SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new(environment.region.clone()))
-        .endpoint_url(endpoint.url)
+        .endpoint_url(url)
         .credentials_provider(SharedCredentialsProvider::new(credentials))
         .timeout_config(super::timeouts())
-        .build())
+        .build()
 }
 
 fn down() -> Failure {

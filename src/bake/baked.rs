@@ -27,7 +27,7 @@ pub struct Baked {
     pub created: bool,
     /// How long the command took.
     pub seconds: f64,
-    /// How long Image Builder's steps took, in order; empty if nothing was created.
+    /// How long Image Builder's steps took, and the look at the disk, in order; empty if nothing was created.
     pub stages: Vec<StageTime>,
 }
 

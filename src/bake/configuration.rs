@@ -33,14 +33,14 @@ fn is_current(creator: &Creator, found: &InfrastructureConfiguration) -> bool {
     found.instance_types() == [environment.build.instance_type.clone()]
         && found.instance_profile_name() == Some(&environment.build.instance_profile)
         && found.security_group_ids() == security_groups(creator).unwrap_or_default()
-        && found.subnet_id() == environment.subnet.as_deref()
+        && found.subnet_id() == environment.subnets.first().map(String::as_str)
         && found.terminate_instance_on_failure() == Some(true)
         && found.instance_metadata_options() == Some(&metadata_options())
 }
 
 /// Image Builder asks for both or none: without a subnet it uses the default network and its default group.
 fn security_groups(creator: &Creator) -> Option<Vec<String>> {
-    creator.context.environment.subnet.as_ref().map(|_| creator.context.environment.security_groups.clone())
+    creator.context.environment.subnets.first().map(|_| creator.context.environment.security_groups.clone())
 }
 
 /// Session tokens are required: the first version of the metadata service gives credentials to any process that can be
@@ -62,7 +62,7 @@ async fn create_infrastructure(creator: &mut Creator<'_>, arn: &str) -> Result<S
         .instance_types(&environment.build.instance_type)
         .instance_profile_name(&environment.build.instance_profile)
         .set_security_group_ids(security_groups(creator))
-        .set_subnet_id(environment.subnet.clone())
+        .set_subnet_id(environment.subnets.first().cloned())
         .terminate_instance_on_failure(true)
         .instance_metadata_options(metadata_options())
         .tags(tags::SERVICE, creator.names.recipe())
@@ -84,7 +84,7 @@ async fn update_infrastructure(creator: &Creator<'_>, arn: &str) -> Result<()> {
         .instance_types(&environment.build.instance_type)
         .instance_profile_name(&environment.build.instance_profile)
         .set_security_group_ids(security_groups(creator))
-        .set_subnet_id(environment.subnet.clone())
+        .set_subnet_id(environment.subnets.first().cloned())
         .terminate_instance_on_failure(true)
         .instance_metadata_options(metadata_options())
         .client_token(creator.journal.token(&format!("update {arn}")))

@@ -18,7 +18,7 @@ use super::remove;
 use crate::context::Context;
 use crate::digest::Sha256Digest;
 use crate::error::{Failure, internal};
-use crate::kill_point;
+use crate::fault_point;
 use crate::wait::{self, Patience, Seen};
 
 /// Which image a bake makes.
@@ -226,7 +226,7 @@ impl Journal {
         if !self.stale().is_empty() {
             return;
         }
-        kill_point::pass();
+        fault_point::pass();
         // What cannot be removed is found to be of no use by the next bake.
         let _ = fs_err::remove_file(&self.path);
     }
@@ -266,7 +266,7 @@ impl Journal {
     fn write(&mut self, line: &Line) -> Result<(), Failure> {
         let mut text = serde_json::to_string(line).map_err(|error| failed("write", &self.path, error.into()))?;
         text.push('\n');
-        kill_point::pass();
+        fault_point::pass();
         let written = self.file.write_all(text.as_bytes()).and_then(|()| self.file.sync_data());
         written.map_err(|error| failed("write", &self.path, error))
     }

@@ -6,11 +6,12 @@ use super::baked::StageTime;
 use super::journal::Release;
 use crate::aws;
 use crate::context::Context;
-use crate::manifest::{self, Outcome};
+use crate::manifest::{self, DiskProof, Outcome};
 
-/// Keeps the AMI's id and the times of the steps. The image is made and proven: that this fails must not cost it.
-pub(super) async fn keep(context: &Context, release: &Release, image_id: &str, stages: &[StageTime]) {
-    let outcome = Outcome { image_id: image_id.to_owned(), finished: jiff::Timestamp::now(), stages: stages.to_vec() };
+/// Keeps the AMI's id, the times of the steps, and what its disk was found to be. The image is made and proven: that this fails must not cost it.
+pub(super) async fn keep(context: &Context, release: &Release, image_id: &str, stages: &[StageTime], disk: DiskProof) {
+    let (image_id, stages) = (image_id.to_owned(), stages.to_vec());
+    let outcome = Outcome { image_id, finished: jiff::Timestamp::now(), stages, disk: Some(disk) };
     let (bucket, key) = (
         &context.environment.bucket,
         manifest::document_key(&release.service, release.digest.as_str(), "outcome.json"),

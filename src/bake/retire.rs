@@ -26,7 +26,7 @@ pub async fn remove_version(context: &Context, version: &Version, digest: &str, 
     let parameter = Kind::Parameter.named(super::parameter(context.recipe.service.as_str(), version));
     let things =
         [parameter, Kind::Recipe.named(names.recipe_arn()), Kind::Distribution.named(names.distribution_arn())];
-    let documents = ["manifest.json", "bom.json", "outcome.json"].map(|name| {
+    let documents = ["manifest.json", "bom.json", "outcome.json", "provenance.json"].map(|name| {
         let key = manifest::document_key(context.recipe.service.as_str(), digest, name);
         Kind::Object.named(format!("s3://{}/{key}", context.environment.bucket))
     });

@@ -22,6 +22,11 @@ pub struct Bake {
     /// The local environment always allows it.
     #[arg(long)]
     allow_dirty: bool,
+    /// Take the image as it is, without looking at its disk
+    ///
+    /// Otherwise the bake reads the image's snapshot, and fails where a secret, a key or a trace of the build is left in it.
+    #[arg(long)]
+    skip_disk_check: bool,
     #[command(flatten)]
     instead: Instead,
 }
@@ -42,7 +47,8 @@ struct Instead {
 }
 
 pub async fn run(args: Bake, context: &Context) -> Result<ExitStatus> {
-    let options = bake::Options { version: args.version, allow_dirty: args.allow_dirty };
+    let Bake { version, allow_dirty, skip_disk_check, .. } = args;
+    let options = bake::Options { version, allow_dirty, skip_disk_check };
     if args.instead.explain {
         context.printer.data(&Box::pin(bake::explain(context, options)).await?)?;
         return Ok(ExitStatus::Success);
@@ -52,7 +58,7 @@ pub async fn run(args: Bake, context: &Context) -> Result<ExitStatus> {
         return Ok(ExitStatus::Success);
     }
     let baked = if args.instead.resume {
-        Box::pin(bake::resume(context, options.version)).await?
+        Box::pin(bake::resume(context, options)).await?
     } else {
         Box::pin(bake::bake(context, options)).await?
     };

@@ -10,6 +10,7 @@ use crate::context::Context;
 use crate::environment::Target;
 use crate::error::{Failure, user};
 use crate::exit_status::ExitStatus;
+use crate::firewall::{self, Rule};
 use crate::gc::{self, Kept, Orphan, Plan};
 use crate::table::Table;
 
@@ -17,7 +18,7 @@ use crate::table::Table;
 ///
 /// Versions without an AMI lose their builds, recipes, configurations and components, untagged AMIs of failed tests included; the bucket
 /// loses manifests and artifacts that no image names. What is being baked, what a bake on this machine can go on with, and what is
-/// newer than `--older-than` stays. Old images go with `veris prune`.
+/// newer than `--older-than` stays. Old images go with `veris prune`. Rules of `veris allow-ip` whose time is over are closed.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  veris gc --dry-run\n  veris gc --older-than 1 --environment prod --yes")]
 pub struct Gc {
@@ -38,6 +39,8 @@ struct Collected {
     dry_run: bool,
     removed: Vec<Orphan>,
     kept: Vec<Kept>,
+    /// Rules of the security group whose time was over; see `veris allow-ip`.
+    closed: Vec<Rule>,
 }
 
 pub async fn run(args: Gc, context: &Context) -> Result<ExitStatus> {
@@ -48,7 +51,8 @@ pub async fn run(args: Gc, context: &Context) -> Result<ExitStatus> {
         }
         gc::carry_out(context, &plan).await?;
     }
-    context.printer.data(&Collected { dry_run: args.dry_run, removed: plan.remove, kept: plan.keep })?;
+    let closed = if args.dry_run { Vec::new() } else { firewall::sweep_beside(context).await };
+    context.printer.data(&Collected { dry_run: args.dry_run, removed: plan.remove, kept: plan.keep, closed })?;
     Ok(ExitStatus::Success)
 }
 

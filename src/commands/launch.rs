@@ -16,6 +16,7 @@ use crate::deploy::{self, Options, Plan, Scene, Settings, deploy};
 use crate::env_file::EnvFile;
 use crate::error::{Failure, user};
 use crate::exit_status::ExitStatus;
+use crate::firewall;
 use crate::images;
 use crate::ledger::{Keep, Kind, Ledger, Origin, Served, Target, Task};
 use crate::user_data::UserData;
@@ -90,6 +91,7 @@ pub struct Launched {
     pub version: Version,
     pub digest: String,
     pub instance_id: String,
+    pub instance_type: String,
     pub image_id: String,
     /// Whether it is behind the address.
     pub live: bool,
@@ -111,6 +113,7 @@ pub async fn run(args: Launch, context: &Context) -> Result<ExitStatus> {
 /// Launches and answers what is live then.
 pub async fn launch(args: &Launch, context: &Context) -> Result<Launched> {
     let user_data = user_data(args, context).await?;
+    firewall::sweep_beside(context).await;
     let options = Options {
         kind: Kind::Launch,
         reason: args.reason.clone(),
@@ -128,6 +131,7 @@ pub async fn launch(args: &Launch, context: &Context) -> Result<Launched> {
         version: task.to.version,
         digest: task.to.digest,
         instance_id: deployed.instance_id,
+        instance_type: deployed.instance_type,
         image_id: task.to.image_id,
         live: task.promote,
         seconds: deployed.seconds,
@@ -176,7 +180,7 @@ impl fmt::Display for Launched {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let what = if self.live { "is live" } else { "is proven, and waits for `veris promote`," };
         writeln!(f, "{} {} {what} at {}", self.service, self.version, self.url)?;
-        writeln!(f, "  instance    {}", self.instance_id)?;
+        writeln!(f, "  instance    {} ({})", self.instance_id, self.instance_type)?;
         writeln!(f, "  image       {}", self.image_id)?;
         writeln!(f, "  deployment  {}", self.deployment)?;
         writeln!(f, "  seconds     {:.1}", self.seconds)?;

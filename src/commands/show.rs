@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::context::Context;
 use crate::exit_status::ExitStatus;
 use crate::images::{self, BakedImage};
-use crate::manifest::{self, InputKind, Outcome, Record};
+use crate::manifest::{self, DiskProof, Outcome, Record};
 use crate::recipe;
 use crate::table::Table;
 
@@ -62,15 +62,15 @@ impl fmt::Display for Shown {
         if let Some(outcome) = outcome {
             let seconds: f64 = outcome.stages.iter().map(|stage| stage.seconds).sum();
             writeln!(f, "baked    {} in {seconds:.1} s", outcome.finished.strftime("%Y-%m-%d %H:%M"))?;
+            match outcome.disk {
+                Some(DiskProof::Clean { files, .. }) => writeln!(f, "disk     clean, {files} files")?,
+                Some(DiskProof::Skipped) => writeln!(f, "disk     not looked at")?,
+                None => {}
+            }
         }
         let mut table = Table::new(["INPUT", "NAME", "MODE", "BYTES", "SHA-256"]);
         for input in &manifest.inputs {
-            let mode = match (input.kind, &input.mode) {
-                (_, Some(mode)) => mode.clone(),
-                (InputKind::Binary, None) => "0755".to_owned(),
-                (InputKind::Unit, None) => "0644".to_owned(),
-                _ => String::new(),
-            };
+            let mode = input.mode().unwrap_or_default().to_owned();
             let digest = format!("{:.12}", input.sha256);
             table.row([input.kind.as_str().to_owned(), input.name.clone(), mode, input.bytes.to_string(), digest]);
         }

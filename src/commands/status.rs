@@ -74,7 +74,7 @@ impl fmt::Display for Report {
                 let url = self.url.as_deref().unwrap_or_default();
                 writeln!(f, "{} {} is live in {} at {url}", self.service, live.version, self.environment)?;
                 writeln!(f, "  health    {}", self.problem.as_deref().unwrap_or("healthy"))?;
-                writeln!(f, "  instance  {} ({})", live.instance_id, live.state)?;
+                writeln!(f, "  instance  {} ({}, {})", live.instance_id, live.instance_type, live.state)?;
                 writeln!(f, "  image     {} (digest {})", live.image_id, health::short(&live.digest))?;
                 if let Some(promoted) = live.promoted_at {
                     writeln!(f, "  promoted  {}", promoted.strftime("%Y-%m-%d %H:%M:%S UTC"))?;

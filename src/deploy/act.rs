@@ -1,5 +1,6 @@
 //! One action of a deployment.
 
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -54,12 +55,12 @@ impl Deployment<'_> {
         let Some(user_data) = self.user_data.clone() else {
             return Err(internal("a deployment that creates an instance has no user data").into());
         };
-        self.lease.confirm().await?;
         let (service, version) = (&self.image.service, &self.image.version);
         let stage = self.context.printer.stage(format!("Run an instance of {service} {version}"));
         let tag = super::Scene::tag(self.context.environment.name.as_str(), self.number);
         let nonce = self.lease.record().await.nonce;
-        let id = instances::run(self.context, &self.image, &user_data, (&tag, &nonce)).await?;
+        let confirm = async || self.lease.confirm().await;
+        let id = instances::run(self.context, &self.image, &user_data, (&tag, &nonce), confirm).await?;
         stage.done(&id);
         self.new_id = Some(id);
         Ok(())
@@ -87,7 +88,7 @@ impl Deployment<'_> {
             stage.done("");
             instance
         };
-        let Some(address) = instance.public_ip else { return self.without_own_address() };
+        let Some(address) = self.own_address(&instance) else { return self.without_own_address() };
         let endpoint = Endpoint { address, port: context.recipe.port };
         let deadline = if is_kept && self.options.kind == Kind::Rollback { KEPT } else { self.options.timeout };
         let every = if is_kept { every / 3 } else { every };
@@ -110,6 +111,13 @@ impl Deployment<'_> {
         }
         self.run.proof = Proof::Own;
         Ok(())
+    }
+
+    /// EC2 may go on showing the Elastic IP for an instance that it was taken from. Whoever answers there is another.
+    fn own_address(&self, instance: &Instance) -> Option<Ipv4Addr> {
+        let of_another = |address: &&Address| address.holder.as_deref() != Some(instance.instance_id.as_str());
+        let taken = self.address.as_ref().filter(of_another).map(|address| address.ip);
+        instance.public_ip.filter(|ip| Some(*ip) != taken)
     }
 
     /// EC2 can have taken a kept instance's own address; then the look through the Elastic IP decides, and undoes.

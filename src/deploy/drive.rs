@@ -93,9 +93,10 @@ impl<'a> Deployment<'a> {
         };
         let url = ip.map(|address| Endpoint { address, port: self.context.recipe.port }.url()).unwrap_or_default();
         let instance_id = self.new_id.clone().unwrap_or_default();
+        let instance_type = self.new.as_ref().map(|new| new.instance_type.clone()).unwrap_or_default();
         let seconds = started.elapsed().as_secs_f64();
         self.tidy_ledger().await;
-        Ok(Deployed { record, instance_id, url, seconds, warnings: self.warnings })
+        Ok(Deployed { record, instance_id, instance_type, url, seconds, warnings: self.warnings })
     }
 
     /// Goes on until nothing is left to do. The problem is why it was taken back.

@@ -18,6 +18,9 @@ const TIMEOUT: Duration = Duration::from_secs(20);
 pub(super) async fn open(context: &Context, ledger: &Ledger, entries: &[Entry], holder: &Holder) -> Result<bool> {
     let Some(newest) = entries.last().filter(|entry| entry.record.is_under_way()) else { return Ok(false) };
     settle(context, ledger, newest).await?;
+    if ledger.has_ended(newest.record.number).await? {
+        return Ok(true);
+    }
     let record = Record::begin(Kind::Recovery, holder.clone(), None, None);
     let Some(lease) = Lease::begin(ledger, record, newest.record.number).await? else { return Ok(true) };
     let shield = context.interrupt.shield();

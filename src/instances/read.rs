@@ -12,6 +12,7 @@ pub(super) fn instance(instance: &Ec2Instance) -> Option<Instance> {
     let time = |key| tag(key).and_then(|time| time.parse::<Timestamp>().ok());
     Some(Instance {
         instance_id: instance.instance_id()?.to_owned(),
+        instance_type: instance.instance_type().map(|kind| kind.as_str().to_owned()).unwrap_or_default(),
         state: state(instance.state()?.name()?)?,
         state_reason: instance.state_reason().and_then(|reason| reason.message()).map(ToOwned::to_owned),
         public_ip: instance.public_ip_address().and_then(|address| address.parse().ok()),

@@ -48,9 +48,13 @@ impl Holder {
 impl Process {
     /// This process.
     pub fn this() -> Self {
+        Self::of(std::process::id())
+    }
+
+    /// A process of this machine.
+    pub fn of(pid: u32) -> Self {
         let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
         let namespace = std::fs::read_link("/proc/self/ns/pid").unwrap_or_default();
-        let pid = std::process::id();
         let boot = format!("{} {}", boot.trim(), namespace.display());
         Self { boot, pid, started: start_time(pid).unwrap_or_default() }
     }

@@ -31,7 +31,7 @@ enum Verdict {
 pub async fn settle(context: &Context, ledger: &Ledger, entry: &Entry) -> Result<()> {
     match judge(entry, Timestamp::now(), entry.record.by.process.is_gone()) {
         Verdict::Left => Ok(()),
-        Verdict::Led => Err(held(entry).into()),
+        Verdict::Led => look_again(context, ledger, entry).await,
         Verdict::Doubtful => watch(context, ledger, entry).await,
     }
 }
@@ -45,6 +45,18 @@ fn judge(entry: &Entry, now: Timestamp, process_is_gone: bool) -> Verdict {
     } else {
         Verdict::Doubtful
     }
+}
+
+/// The Parameter Store may show for a moment what was before, and then it has ended.
+async fn look_again(context: &Context, ledger: &Ledger, entry: &Entry) -> Result<()> {
+    const LOOKS: u32 = 3;
+    for _ in 0..LOOKS {
+        tokio::time::sleep(context.pace.every).await;
+        if ledger.has_ended(entry.record.number).await? {
+            return Ok(());
+        }
+    }
+    Err(held(entry).into())
 }
 
 /// No clock but our own counts here: a holder who lives renews within the length of the lease.

@@ -9,6 +9,7 @@ use local_cloud::Endpoint;
 use local_cloud::layout::Layout;
 use tokio::net::TcpStream;
 
+use crate::commands::local::up::Up;
 use crate::error::{Failure, internal};
 use crate::printer::Stage;
 use crate::wait::{self, Patience, Seen};
@@ -33,8 +34,8 @@ pub async fn answers(endpoint: &Endpoint) -> bool {
 }
 
 /// Starts the daemon in the background and waits until it answers.
-pub async fn start(layout: &Layout, toe: &Path, port: Option<u16>, stage: &mut Stage) -> Result<Endpoint> {
-    let mut child = spawn(layout, toe, port)?;
+pub async fn start(layout: &Layout, toe: &Path, asked: &Up, stage: &mut Stage) -> Result<Endpoint> {
+    let mut child = spawn(layout, toe, asked)?;
     let pid = child.id();
     wait::until(START, "the local cloud answers", stage, async || {
         if let Some(status) = child.try_wait()? {
@@ -48,13 +49,16 @@ pub async fn start(layout: &Layout, toe: &Path, port: Option<u16>, stage: &mut S
     .await
 }
 
-fn spawn(layout: &Layout, toe: &Path, port: Option<u16>) -> Result<Child> {
+fn spawn(layout: &Layout, toe: &Path, asked: &Up) -> Result<Child> {
     let log = fs_err::OpenOptions::new().create(true).append(true).open(Layout::log(&layout.directory))?.into_file();
     let program = std::env::current_exe().map_err(|error| internal("failed to find this program").source(error))?;
     let mut command = Command::new(&program);
     command.args(["local", "serve", "--toe"]).arg(toe);
-    if let Some(port) = port {
+    if let Some(port) = asked.port {
         command.args(["--port", &port.to_string()]);
+    }
+    if asked.faults {
+        command.arg("--faults");
     }
     command
         .env(crate::env_vars::VERIS_LOCAL_DIR, &layout.directory)

@@ -15,7 +15,7 @@ use super::field::{
 use super::reader::{At, Field, Map, Mistake, Mistakes};
 use super::{Artifact, BakedFile, GlibcVersion, ParentImage, Recipe, ServiceName, Volume, VolumeKind};
 use crate::component;
-use crate::environment::{Build, ElasticIp, Environment, EnvironmentName, Target};
+use crate::environment::{Build, ElasticIp, Environment, EnvironmentName, InstanceTypes, Target};
 
 /// Image Builder's limit for one recipe.
 const MOST_COMPONENTS: usize = 20;
@@ -246,11 +246,11 @@ fn environments(field: &Field<'_>) -> BTreeMap<EnvironmentName, Environment> {
 
 fn environment(name: Option<&DeclaredName>, map: &Map<'_>) -> Option<Environment> {
     let region = text::<Region>(map, "region");
-    let instance_type = text::<InstanceType>(map, "instance_type");
+    let instance_types = instance_types(map);
     let instance_profile = map.optional("instance_profile").and_then(|field| field.text::<ProfileName>());
-    let security_groups = map.optional("security_groups").map(|field| field.list(security_group));
+    let security_groups = map.optional("security_groups").map(|field| field.list(value::<SecurityGroupId>));
     let key_pair = map.optional("key_pair").and_then(|field| field.text::<KeyPairName>());
-    let subnet = map.optional("subnet").and_then(|field| field.text::<SubnetId>());
+    let subnets = one_or_several::<SubnetId>(map, ["subnet", "subnets"]).unwrap_or_default();
     let address = text::<Address>(map, "address");
     let bucket = text::<BucketName>(map, "bucket");
     let build = map.required("build").and_then(|field| field.map(build)).flatten();
@@ -260,11 +260,11 @@ fn environment(name: Option<&DeclaredName>, map: &Map<'_>) -> Option<Environment
         name: name?.0.clone(),
         target: Target::Aws,
         region: region?.into(),
-        instance_type: instance_type?.into(),
+        instance_types: instance_types?,
         instance_profile: instance_profile.map(|profile| profile.value.into()),
         security_groups: security_groups.unwrap_or_default().into_iter().map(|group| group.value.into()).collect(),
         key_pair: key_pair.map(|pair| pair.value.into()),
-        subnet: subnet.map(|subnet| subnet.value.into()),
+        subnets,
         address: address?.0,
         bucket: bucket?.into(),
         build: build?,
@@ -272,7 +272,53 @@ fn environment(name: Option<&DeclaredName>, map: &Map<'_>) -> Option<Environment
     })
 }
 
-fn security_group(field: &Field<'_>) -> Option<At<SecurityGroupId>> {
+fn instance_types(map: &Map<'_>) -> Option<InstanceTypes> {
+    let Some(types) = one_or_several::<InstanceType>(map, ["instance_type", "instance_types"]) else {
+        map.required("instance_type");
+        return None;
+    };
+    let mut types = types.into_iter();
+    Some(InstanceTypes { first: types.next()?, others: types.collect() })
+}
+
+/// One value below the first key, or a list of them below the second; `None` where neither is given.
+fn one_or_several<T>(map: &Map<'_>, keys: [&'static str; 2]) -> Option<Vec<String>>
+where
+    T: std::str::FromStr<Err = String> + Into<String>,
+{
+    match keys.map(|key| map.optional(key)) {
+        [Some(_), Some(_)] => {
+            let [one, several] = keys;
+            let problem = format!("both `{one}` and `{several}` are given");
+            map.refuse("contradiction", &problem, "keep one of the two");
+            Some(Vec::new())
+        }
+        [Some(one), None] => Some(one.text::<T>().into_iter().map(|value| value.value.into()).collect()),
+        [None, Some(several)] => Some(distinct(&several, several.list(value::<T>))),
+        [None, None] => None,
+    }
+}
+
+/// What is wanted in an order is named once.
+fn distinct<T: Into<String>>(field: &Field<'_>, values: Vec<At<T>>) -> Vec<String> {
+    if field.node.items().is_some_and(<[_]>::is_empty) {
+        let problem = "the list is empty".to_owned();
+        field.mistakes.add(("missing-key", field.node.span), &field.path, problem, "name at least one");
+    }
+    let mut distinct: Vec<String> = Vec::new();
+    for At { value, span } in values {
+        let value = value.into();
+        if distinct.contains(&value) {
+            let problem = format!("`{value}` is named twice");
+            field.mistakes.add(("listed-twice", span), &field.path, problem, "keep the first of the two");
+        } else {
+            distinct.push(value);
+        }
+    }
+    distinct
+}
+
+fn value<T: std::str::FromStr<Err = String>>(field: &Field<'_>) -> Option<At<T>> {
     field.text()
 }
 

@@ -151,7 +151,10 @@ impl Map<'_> {
 
     /// A key without a value counts as absent.
     pub(super) fn optional(&self, key: &'static str) -> Option<Field<'_>> {
-        self.asked.borrow_mut().push(key);
+        let mut asked = self.asked.borrow_mut();
+        if !asked.contains(&key) {
+            asked.push(key);
+        }
         let entry = self.entries.iter().find(|entry| entry.key == key)?;
         (!entry.value.is_null()).then(|| self.field.below(key, &entry.value))
     }

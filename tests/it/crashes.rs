@@ -10,7 +10,7 @@ use crate::stand_in::{Cloud, talk};
 
 /// Runs a command that is killed at the given place; false if it comes to its end before.
 pub(crate) fn killed(cloud: &Cloud, place: u32, arguments: &[&str]) -> bool {
-    let output = cloud.veris(arguments).env("VERIS_KILL_AT", place.to_string()).output().unwrap();
+    let output = cloud.veris(arguments).env("VERIS_FAULT_AT", format!("kill@{place}")).output().unwrap();
     let is_killed = output.status.signal() == Some(9);
     assert!(is_killed || output.status.success(), "{arguments:?} at {place}: {}", talk(&output));
     is_killed

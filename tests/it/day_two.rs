@@ -40,6 +40,69 @@ fn the_live_instance_is_stopped_started_and_restarted_and_stays_behind_the_addre
 }
 
 #[test]
+fn the_live_instance_becomes_another_type_or_stays_what_it_was() {
+    let Some(cloud) = Cloud::with_versions(&["1.0.0"]) else { return };
+    let settings = cloud.project.write("one.env", "PLAIN=1\n").display().to_string();
+    let launched = cloud.json(&["launch", "--env-file", &settings, "--soak", "0"]);
+    let id = launched["instanceId"].as_str().unwrap();
+    let now = || {
+        let instance = cloud.state()["instances"][id].clone();
+        (instance["instance_type"].clone(), instance["state"].clone())
+    };
+    let serves_as = |kind: &str| {
+        assert_eq!(now(), (json!(kind), json!("running")));
+        assert_eq!((&cloud.json(&["status"])["live"]["instanceId"], &json!(id)), (&json!(id), &json!(id)));
+    };
+
+    let planned = cloud.json(&["resize", "t3.nano", "--dry-run"]);
+    assert_eq!((&planned["interrupts"], planned["steps"].as_array().unwrap().len()), (&json!(true), 3));
+    assert!(cloud.fails(2, &["resize", "nano"]).contains("is no instance type here"));
+    serves_as("t3.medium");
+
+    let resized = cloud.json(&["resize", "t3.nano"]);
+    assert_eq!((&resized["from"]["name"], &resized["to"]["name"]), (&json!("t3.medium"), &json!("t3.nano")));
+    assert_eq!((&resized["changed"], &resized["live"]), (&json!(true), &json!(true)));
+    serves_as("t3.nano");
+    let pid = fs_err::read_to_string(cloud.layout().instance(id).join("qemu.pid")).unwrap();
+    let machine = fs_err::read_to_string(format!("/proc/{}/cmdline", pid.trim())).unwrap();
+    assert!(machine.contains("-m\x00512\x00"), "{machine}");
+    assert_eq!(cloud.json(&["resize", "t3.nano"])["changed"], false);
+
+    fs_err::write(cloud.layout().capacity(), r#"{"t3.large": 0}"#).unwrap();
+    let told = cloud.fails(3, &["resize", "t3.large"]);
+    assert!(
+        told.contains("InsufficientInstanceCapacity") && told.contains("is a t3.nano and serves as before"),
+        "{told}"
+    );
+    serves_as("t3.nano");
+
+    cloud.mood("1.0.0", "sick as t3.micro");
+    let told = cloud.fails(1, &["resize", "t3.micro", "--timeout", "1"]);
+    assert!(told.contains("answered 500") && told.contains("is a t3.nano and serves as before"), "{told}");
+    serves_as("t3.nano");
+}
+
+#[test]
+fn a_resize_that_is_killed_is_finished_by_the_next_one() {
+    let Some(cloud) = Cloud::with_versions(&["1.0.0"]) else { return };
+    let settings = cloud.project.write("one.env", "PLAIN=1\n").display().to_string();
+    cloud.json(&["launch", "--env-file", &settings, "--soak", "0"]);
+    let mut place = 0;
+    loop {
+        place += 1;
+        let wanted = if place % 2 == 0 { "t3.medium" } else { "t3.small" };
+        let is_killed = crate::crashes::killed(&cloud, place, &["resize", wanted]);
+        assert_eq!(cloud.json(&["resize", wanted])["to"]["name"], wanted);
+        let live = &cloud.json(&["status"])["live"];
+        assert_eq!((&live["instanceType"], &live["state"]), (&json!(wanted), &json!("running")), "killed at {place}");
+        if !is_killed {
+            break;
+        }
+    }
+    assert!(place > 8, "only {place} places were passed");
+}
+
+#[test]
 fn settings_are_compared_by_name_and_no_value_is_shown() {
     let Some(cloud) = Cloud::with_versions(&["1.0.0"]) else { return };
     let file = |name: &str, text: &str| cloud.project.write(name, text).display().to_string();

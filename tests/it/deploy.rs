@@ -1,7 +1,10 @@
 //! Launch, promote, roll back, with the ledger beside them: in the local cloud, whose guests are stand-ins.
 
+mod disturbed;
 mod faults;
-mod operator;
+mod histories;
+pub(crate) mod operator;
+mod shortage;
 
 use serde_json::json;
 use veris::commands::launch::Launch;
@@ -43,7 +46,7 @@ async fn versions_follow_each_other_and_the_ledger_tells_who_did_it_and_why() {
     let forward = ada.rollback(Some("1.2.0")).await.unwrap();
     assert_eq!(forward.to.instance_id, waiting.instance_id);
 
-    insta::assert_snapshot!(ada.history(&cloud).await);
+    insta::assert_snapshot!(ada.history().await);
     let live = &cloud.state()["parameters"]["/veris/chat/local/live"];
     assert_eq!((&live["data_type"], live["versions"].as_array().unwrap().len()), (&json!("aws:ec2:image"), 6));
     let json = cloud.json(&["history", "--limit", "1"]);

@@ -9,15 +9,19 @@ mod crashes;
 mod day_two;
 mod deploy;
 mod digest;
+mod disk_check;
 mod env_file;
 mod errors;
+mod firewall;
 mod gc;
 mod guest_binary;
 mod guests;
 mod help;
 mod local;
+mod moto;
 #[path = "../../crates/veris-chat/tests/it/pdf.rs"]
 mod pdf;
+mod provenance;
 mod prune;
 #[path = "../../crates/veris-chat/tests/it/python.rs"]
 mod python;

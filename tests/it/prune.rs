@@ -75,7 +75,8 @@ fn a_removal_that_is_killed_is_gone_on_with() {
     for place in 1.. {
         let version = format!("1.0.{place}");
         let old = cloud.json(&["bake", "--version", &version]);
-        let killed = cloud.veris(&["prune", "--keep", "1"]).env("VERIS_KILL_AT", place.to_string()).output().unwrap();
+        let killed =
+            cloud.veris(&["prune", "--keep", "1"]).env("VERIS_FAULT_AT", format!("kill@{place}")).output().unwrap();
         assert!(
             killed.status.success() || std::os::unix::process::ExitStatusExt::signal(&killed.status) == Some(9),
             "{}",

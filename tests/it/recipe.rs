@@ -85,6 +85,11 @@ fn every_value_is_checked_and_the_cure_says_what_to_write() {
         ("port: 8000", "port: 80000"),
         ("region: ap-southeast-2", "region: Sydney"),
         ("instance_type: t3.large", "instance_type: large"),
+        ("    instance_type: t3.large\n", ""),
+        ("instance_type: t3.large", "instance_types: []"),
+        ("instance_type: t3.large", "instance_types: [t3.large, large, t3.large]"),
+        ("instance_type: t3.large", "instance_type: t3.large\n    instance_types: [t3a.large]"),
+        ("instance_type: t3.large", "instance_type: t3.large\n    subnets: [subnet-1]"),
         ("sg-0fed3f02e16c4f50e", "sg-chat"),
         ("address: 192.0.2.21", "address: chat.example.org"),
         ("bucket: images-prod", "bucket: Images"),
@@ -95,6 +100,25 @@ fn every_value_is_checked_and_the_cure_says_what_to_write() {
     ];
     let complaints = changes.map(|(from, to)| project.complaint(from, to));
     insta::assert_snapshot!(complaints.join("\n"));
+}
+
+#[test]
+fn types_and_subnets_are_named_in_the_order_in_which_they_are_wanted() {
+    let project = Project::new();
+    let places = |several: &str| {
+        let recipe = crate::support::RECIPE.replace("    instance_type: t3.large\n", several);
+        project.write("recipes/chat.yaml", &recipe);
+        let recipe = project.load().unwrap();
+        let environment = recipe.environment(&"prod".parse().unwrap()).unwrap();
+        environment.places().iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    };
+    assert_eq!(places("    instance_type: t3.large\n"), "t3.large");
+    let (one, other) = ("subnet-0123456789abcdef0", "subnet-0123456789abcdef1");
+    assert_eq!(places(&format!("    instance_type: t3.large\n    subnet: {one}\n")), format!("t3.large in {one}"));
+    assert_eq!(
+        places(&format!("    instance_types: [t3.large, m5.large]\n    subnets: [{one}, {other}]\n")),
+        format!("t3.large in {one}, t3.large in {other}, m5.large in {one}, m5.large in {other}")
+    );
 }
 
 #[test]

@@ -113,7 +113,7 @@ async fn a_release_starts_from_a_pinned_parent_and_a_committed_tree() {
 
     // The lock is not committed yet. It can be tried, and then everybody sees it.
     let version = Some(semver::Version::new(1, 3, 0));
-    let tried = baked(&context, bake::Options { version, allow_dirty: true }).await;
+    let tried = baked(&context, bake::Options { version, allow_dirty: true, ..Default::default() }).await;
     assert_eq!(tried.commit, format!("{commit}-dirty"));
     let recipe = cloud.state()["image_builder"]["recipes"]["arn:aws:imagebuilder:ap-southeast-2:000000000000:image-recipe/chat/1.3.0"].clone();
     assert_eq!(recipe["parentImage"], "ami-22222222222222222", "{recipe}");

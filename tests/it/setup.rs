@@ -20,7 +20,7 @@ fn allowed(template: &str) -> BTreeSet<String> {
     let operator = template.split("OperatorPolicy:").nth(1).unwrap();
     for line in operator.lines().map(|line| line.trim().trim_start_matches("- ").trim_start_matches("Action: ")) {
         let is_action =
-            |text: &str| ["ec2:", "imagebuilder:", "s3:", "ssm:", "sts:"].iter().any(|it| text.starts_with(it));
+            |text: &str| ["ebs:", "ec2:", "imagebuilder:", "s3:", "ssm:", "sts:"].iter().any(|it| text.starts_with(it));
         if is_action(line) && !line.contains(' ') {
             actions.insert(line.to_owned());
         }
@@ -44,6 +44,8 @@ fn called(log: &str) -> BTreeSet<String> {
         let operation = match (service.as_str(), method.as_str()) {
             ("imagebuilder", _) if path.starts_with("/tags/") => "TagResource".to_owned(),
             ("imagebuilder", _) => path.trim_start_matches('/').to_owned(),
+            ("ebs", _) if path.ends_with("/blocks") => "ListSnapshotBlocks".to_owned(),
+            ("ebs", _) => "GetSnapshotBlock".to_owned(),
             ("s3", _) if path.trim_matches('/').split('/').count() == 1 => match method.as_str() {
                 // In AWS the bucket is the administrator's.
                 "PUT" => return None,
@@ -73,6 +75,10 @@ fn the_operators_policy_allows_what_the_tool_calls_and_hardly_more() {
     cloud.json(&["rollback"]);
     cloud.json(&["history"]);
     cloud.json(&["restart"]);
+    cloud.json(&["resize", "t3.small"]);
+    cloud.json(&["allow-ip", "--for", "1h"]);
+    cloud.json(&["allow-ip"]);
+    cloud.json(&["allow-ip", "--revoke"]);
     cloud.json(&["console"]);
     cloud.json(&["env", "diff", "--env-file", &settings]);
     cloud.json(&["verify-image", "1.2.0"]);

@@ -33,8 +33,8 @@ impl Cloud {
     }
 
     fn start(prepare: impl FnOnce(&Layout, &mut State)) -> Option<Self> {
-        for program in ["qemu-img", "python3", "git"] {
-            if Command::new(program).arg("--version").output().is_err() {
+        for program in ["qemu-img", "/usr/sbin/debugfs", "python3", "git"] {
+            if Command::new(program).arg("-V").output().is_err() {
                 assert!(
                     std::env::var_os("VERIS_REQUIRE_GUESTS").is_none(),
                     "`{program}` is required, but not installed"
@@ -170,20 +170,21 @@ fn serve(directory: &Path) -> Child {
     let path = std::env::var_os("PATH").unwrap();
     let path = std::env::join_paths([stand_ins].into_iter().chain(std::env::split_paths(&path))).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_veris"));
-    command.args(["local", "serve", "--toe"]).arg(toe).env("PATH", path).stdin(Stdio::null());
+    command.args(["local", "serve", "--faults", "--toe"]).arg(toe).env("PATH", path).stdin(Stdio::null());
     command.stdout(log.try_clone().unwrap()).stderr(log);
     in_place(&mut command, directory);
     command.spawn().unwrap()
 }
 
-/// An empty disk instead of the Debian that would be built here.
+/// A tiny and clean disk instead of the Debian that would be built here.
 fn make_parent(layout: &Layout) {
     let digest = Choice::BuiltIn.digest();
     let parent = layout.parents().join(&digest);
     fs_err::create_dir_all(&parent).unwrap();
     let disk = parent.join("disk.qcow2");
-    let made = Command::new("qemu-img").args(["create", "-q", "-f", "qcow2"]).arg(&disk).arg("8G").status().unwrap();
-    assert!(made.success());
+    let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/stand_in/disk.py");
+    let made = Command::new("python3").arg(program).arg(&disk).output().unwrap();
+    assert!(made.status.success(), "{}", talk(&made));
     let manifest = serde_json::json!({"digest": digest, "suite": "none", "packages": {}});
     fs_err::write(parent.join("manifest.json"), manifest.to_string()).unwrap();
 }
@@ -236,7 +237,7 @@ fn add_version(layout: &Layout, state: &mut State, version: &str) {
 }
 
 /// The recipe's project as a crate that compiles in a second, committed.
-fn cargo_project() -> Project {
+pub(crate) fn cargo_project() -> Project {
     let project = Project::new();
     project.write("recipes/chat.yaml", RECIPE);
     project.write("Cargo.toml", "[package]\nname = \"chat\"\nversion = \"0.1.0\"\nedition = \"2021\"\n[workspace]\n");
@@ -269,7 +270,8 @@ fn document(name: &str, parameters: &str) -> String {
     )
 }
 
-fn commit(project: &Path) -> String {
+/// Commits everything, and answers the commit.
+pub(crate) fn commit(project: &Path) -> String {
     git(project, &["add", "--all"]);
     git(project, &["commit", "--quiet", "--message", "Change something"]);
     git(project, &["rev-parse", "HEAD"])

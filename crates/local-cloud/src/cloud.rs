@@ -24,7 +24,10 @@ pub struct Cloud {
     pub credentials: Credentials,
     /// The component runner that is copied into build and test instances.
     pub toe: PathBuf,
+    /// Whether a request may ask for a fault.
+    pub injects_faults: bool,
     pub(crate) s3: S3Service,
+    pub(crate) disks: service::ebs::Disks,
     work: Mutex<JoinSet<()>>,
 }
 
@@ -38,7 +41,17 @@ impl Cloud {
         toe: PathBuf,
     ) -> Result<Self, ServeError> {
         let s3 = service::s3::open(&layout, &store, &credentials).map_err(ServeError::Buckets)?;
-        Ok(Self { store, layout, compute, credentials, toe, s3, work: Mutex::default() })
+        Ok(Self {
+            store,
+            layout,
+            compute,
+            credentials,
+            toe,
+            injects_faults: false,
+            s3,
+            disks: service::ebs::Disks::default(),
+            work: Mutex::default(),
+        })
     }
 
     /// Runs work that outlives the request that asked for it, such as a bake. It is cut off when the cloud stops.

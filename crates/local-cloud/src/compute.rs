@@ -18,6 +18,7 @@ use crate::vm::process::Process;
 
 mod addresses;
 mod boot;
+mod capacity;
 mod first_boot;
 mod full_disk;
 mod images;

@@ -31,6 +31,11 @@ impl Layout {
         self.directory.join("state.json")
     }
 
+    /// What a user writes to have the cloud short of machines.
+    pub fn capacity(&self) -> PathBuf {
+        self.directory.join("capacity.json")
+    }
+
     pub fn guest_socket(&self) -> PathBuf {
         self.directory.join("guest.sock")
     }

@@ -1,6 +1,5 @@
 //! The endpoint's listener, on loopback and nowhere else.
 
-use std::convert::Infallible;
 use std::future::Future;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -15,6 +14,7 @@ use tokio::task::JoinSet;
 
 use crate::cloud::Cloud;
 use crate::route::handle_http;
+use crate::route::injection::Lost;
 use crate::serve::ServeError;
 
 /// How long requests under way may take after the cloud was asked to stop.
@@ -67,7 +67,11 @@ pub async fn run(cloud: &Arc<Cloud>, listener: TcpListener, shutdown: impl Futur
 async fn connection(cloud: Arc<Cloud>, stream: TcpStream, mut stopping: watch::Receiver<bool>) {
     let answer = service_fn(|request| {
         let cloud = Arc::clone(&cloud);
-        async move { Ok::<_, Infallible>(handle_http(&cloud, request).await) }
+        async move {
+            let response = handle_http(&cloud, request).await;
+            // An error ends the connection, which is what a client sees of an answer that is lost.
+            if response.extensions().get::<Lost>().is_some() { Err(LostAnswer) } else { Ok(response) }
+        }
     });
     let mut connection = std::pin::pin!(http1::Builder::new().serve_connection(TokioIo::new(stream), answer));
     let ended = tokio::select! {
@@ -81,3 +85,7 @@ async fn connection(cloud: Arc<Cloud>, stream: TcpStream, mut stopping: watch::R
         tracing::debug!(%error, "a connection ended early");
     }
 }
+
+#[derive(Debug, thiserror::Error)]
+#[error("the request asked for its answer to be lost")]
+struct LostAnswer;

@@ -16,9 +16,11 @@ use crate::wire::query::Fields;
 mod access;
 mod host;
 mod identity;
+pub(crate) mod injection;
 mod rejection;
 
 use identity::Identity;
+use injection::Injection;
 
 /// The largest request of any service but S3, whose objects are streamed.
 const BODY_LIMIT: usize = 4 * 1024 * 1024;
@@ -66,10 +68,17 @@ where
     let refused = |rejection: Rejection| rejection::fault(protocol, &rejection);
     let now = Timestamp::now();
     let identity = Identity::find(cloud, authorization, now).map_err(refused)?;
+    let injection = Injection::asked(cloud, request.headers())?;
     if protocol == Protocol::RestXml {
         let hash = identity::s3_payload_hash(authorization, request.headers());
         authorization.verify(&Head::of(&request), &identity.secret, &hash, now).map_err(refused)?;
-        return service::s3::handle(cloud, identity.caller, request).await;
+        let answer = async {
+            service::s3::handle(cloud, identity.caller, request).await.unwrap_or_else(|fault| protocol.fault(&fault))
+        };
+        return Ok(match injection {
+            Some(injection) => injection.around(cloud, (protocol, ""), answer).await,
+            None => answer.await,
+        });
     }
     let (parts, body) = request.into_parts();
     let body = read(body).await?;
@@ -85,9 +94,12 @@ where
         caller: identity.caller,
         region: authorization.scope.region.clone(),
     };
-    access::check(&authorization.scope.service, &request)?;
-    log_operation(&authorization.scope.service, &request);
-    Ok(dispatch(cloud, &authorization.scope.service, request).await)
+    let service = &authorization.scope.service;
+    access::check(service, &request)?;
+    log_operation(service, &request);
+    let Some(injection) = injection else { return Ok(dispatch(cloud, service, request).await) };
+    let action = access::action(service, &request);
+    Ok(injection.around(cloud, (protocol, &action), dispatch(cloud, service, request)).await)
 }
 
 async fn dispatch(cloud: &Arc<Cloud>, service: &str, request: Request) -> Response {
@@ -97,6 +109,7 @@ async fn dispatch(cloud: &Arc<Cloud>, service: &str, request: Request) -> Respon
         "ssm" => service::ssm::handle(cloud, &request),
         "sts" => service::sts::handle(&request),
         "bedrock" => service::bedrock::handle(cloud, request).await,
+        "ebs" => service::ebs::handle(cloud, request).await,
         other => unknown_service(Protocol::RestJson, other),
     }
 }
@@ -129,7 +142,7 @@ where
 fn unknown_service(protocol: Protocol, service: &str) -> Response {
     let message = format!(
         "The local cloud does not emulate the service '{service}' of the credential scope; \
-         it emulates ec2, imagebuilder, s3, ssm, sts and bedrock"
+         it emulates ec2, ebs, imagebuilder, s3, ssm, sts and bedrock"
     );
     protocol.fault(&Fault::new(404, "UnknownService", message))
 }

@@ -32,6 +32,8 @@ pub struct Options {
     /// `--socket S --instance I --channel metadata|endpoint`.
     pub pipe: Vec<OsString>,
     pub parent: Parent,
+    /// Whether requests may ask for faults with the header `x-local-cloud-fault`.
+    pub faults: bool,
 }
 
 /// Why the control plane could not start or had to stop.
@@ -61,14 +63,17 @@ pub enum ServeError {
 
 /// Runs until `shutdown` is ready. Guests go on running.
 pub async fn serve(options: Options, shutdown: impl Future<Output = ()>) -> Result<(), ServeError> {
-    let Options { layout, port, toe, pipe, parent } = options;
+    let Options { layout, port, toe, pipe, parent, faults } = options;
     fs_err::create_dir_all(&layout.directory).map_err(ServeError::Directory)?;
     let _lock = lock(&layout)?;
-    let store = Arc::new(Store::open(layout.state())?);
+    let store = Store::open(layout.state())?;
+    let store = Arc::new(if faults { store.remembering() } else { store });
     let credentials = Credentials::load_or_create(&layout)?;
     seed::parent(&store, &parent)?;
     let compute = Arc::new(Compute::new(Arc::clone(&store), layout.clone(), parent, pipe));
-    let cloud = Arc::new(Cloud::new(store, layout, compute, credentials, toe)?);
+    let mut cloud = Cloud::new(store, layout, compute, credentials, toe)?;
+    cloud.injects_faults = faults;
+    let cloud = Arc::new(cloud);
     cloud.compute.reconcile().await.map_err(ServeError::State)?;
     bake::recover(&cloud).await;
 

@@ -8,6 +8,7 @@ use hyper::{HeaderMap, Method, StatusCode};
 use crate::ids;
 
 pub mod bedrock;
+pub mod ebs;
 pub mod ec2;
 pub mod image_builder;
 pub mod metadata;

@@ -13,6 +13,9 @@ use image_builder::ImageBuilder;
 /// The account of every local cloud. AWS never hands it out, so an ARN of ours cannot be taken for a real one.
 pub const ACCOUNT: &str = "000000000000";
 
+/// The subnet of instances that were launched into none.
+pub const SUBNET: &str = "subnet-00000000000000000";
+
 /// Tags by key.
 pub type Tags = BTreeMap<String, String>;
 
@@ -27,6 +30,8 @@ pub struct State {
     pub instances: BTreeMap<String, Instance>,
     /// Elastic IPs by allocation id.
     pub addresses: BTreeMap<String, Address>,
+    /// Rules of the security group beside those that it has from the beginning, by id.
+    pub security_group_rules: BTreeMap<String, SecurityGroupRule>,
     /// SSM parameters by name.
     pub parameters: BTreeMap<String, Parameter>,
     /// Temporary credentials handed to instances, by access key id.
@@ -96,6 +101,8 @@ pub struct Instance {
     pub volume_tags: Tags,
     pub key_name: Option<String>,
     pub security_groups: Vec<String>,
+    #[serde(default = "default_subnet")]
+    pub subnet_id: String,
     /// Name of the instance profile.
     pub instance_profile: Option<String>,
     pub http_put_response_hop_limit: u8,
@@ -105,6 +112,11 @@ pub struct Instance {
     /// Whether the guest is driven by the agent instead of cloud-init: build and test instances.
     pub agent: bool,
     pub tags: Tags,
+}
+
+/// Instances of an older state have none.
+fn default_subnet() -> String {
+    SUBNET.to_owned()
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -147,6 +159,24 @@ pub struct Address {
 pub struct Association {
     pub association_id: String,
     pub instance_id: String,
+}
+
+/// What a security group lets in. It is written down and described, and lets in nobody.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SecurityGroupRule {
+    pub rule_id: String,
+    pub group_id: String,
+    /// `tcp`, `udp`, `icmp`, `icmpv6`, a number, or `-1` for all.
+    pub protocol: String,
+    /// The first port or ICMP's type; -1 where there is none.
+    pub from_port: i32,
+    /// The last port or ICMP's code; -1 where there is none.
+    pub to_port: i32,
+    /// A block of addresses of either family, without bits behind its prefix.
+    pub source: String,
+    pub description: Option<String>,
+    pub tags: Tags,
 }
 
 /// An SSM parameter; the newest version is last.

@@ -1,8 +1,10 @@
 //! The state in memory and on disk. Every change is on disk before its caller is answered.
 
+use std::collections::VecDeque;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use rustix::fs::FallocateFlags;
 
@@ -26,12 +28,25 @@ pub enum StoreError {
     Write { path: PathBuf, source: std::io::Error },
 }
 
+/// States that are remembered, where they are.
+const REMEMBERED: usize = 64;
+
+tokio::task_local! {
+    /// What a request sees instead of the state.
+    static EARLIER: Arc<State>;
+}
+
 /// Owner of `state.json`.
 #[derive(Debug)]
 pub struct Store {
     path: PathBuf,
     state: Mutex<State>,
+    /// `None` where earlier states are let go.
+    earlier: Option<Mutex<Earlier>>,
 }
+
+/// Earlier states and when each of them ended, the newest last.
+type Earlier = VecDeque<(Instant, Arc<State>)>;
 
 impl Store {
     /// Reads the state, or starts with an empty one where no file exists.
@@ -42,12 +57,34 @@ impl Store {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => State::default(),
             Err(error) => return Err(StoreError::Read(error)),
         };
-        Ok(Self { path, state: Mutex::new(state) })
+        Ok(Self { path, state: Mutex::new(state), earlier: None })
+    }
+
+    /// Remembers the states of the last while, for [`Store::as_it_was`].
+    #[must_use]
+    pub fn remembering(self) -> Self {
+        Self { earlier: Some(Mutex::default()), ..self }
+    }
+
+    /// Runs `request`, which reads what was there some time ago, or the oldest that is remembered. What it changes is changed now.
+    pub async fn as_it_was<T>(&self, ago: Duration, request: impl Future<Output = T>) -> T {
+        let then = Instant::now().checked_sub(ago);
+        let earlier = self.earlier.as_ref().and_then(|earlier| {
+            let earlier = earlier.lock().unwrap_or_else(PoisonError::into_inner);
+            earlier.iter().find(|(ended, _)| then.is_none_or(|then| *ended > then)).map(|(_, state)| Arc::clone(state))
+        });
+        match earlier {
+            Some(state) => EARLIER.scope(state, request).await,
+            None => request.await,
+        }
     }
 
     /// Looks at the state. `look` must not block.
     pub fn read<T>(&self, look: impl FnOnce(&State) -> T) -> T {
-        look(&self.lock())
+        match EARLIER.try_with(Arc::clone) {
+            Ok(earlier) => look(&earlier),
+            Err(_) => look(&self.lock()),
+        }
     }
 
     /// Changes the state and writes it; when `change` fails or the disk is full, nothing has changed.
@@ -60,14 +97,23 @@ impl Store {
                 let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
                 Fault::internal(format!("{error}: {cause}"))
             })?;
-            *state = next;
+            self.remember(std::mem::replace(&mut *state, next));
         }
         Ok(answer)
     }
 
+    fn remember(&self, state: State) {
+        let Some(earlier) = &self.earlier else { return };
+        let mut earlier = earlier.lock().unwrap_or_else(PoisonError::into_inner);
+        earlier.push_back((Instant::now(), Arc::new(state)));
+        if earlier.len() > REMEMBERED {
+            earlier.pop_front();
+        }
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
         // A panic while the lock was held cannot have left half a change: `change` works on a copy.
-        self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -127,6 +173,25 @@ mod tests {
         let error = Store::open(path.clone()).unwrap_err().to_string();
         assert!(error.contains(path.to_str().unwrap()), "{error}");
         assert!(error.contains("veris local down --delete"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn what_was_there_before_is_seen_only_where_it_is_asked_for() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(directory.path().join("state.json")).unwrap().remembering();
+        let port = || store.read(|state| state.port);
+        for number in 1..=3 {
+            store
+                .change(|state| {
+                    state.port = Some(number);
+                    Ok(())
+                })
+                .unwrap();
+        }
+        assert_eq!(port(), Some(3));
+        assert_eq!(store.as_it_was(Duration::from_mins(1), async { port() }).await, None);
+        assert_eq!(store.as_it_was(Duration::ZERO, async { port() }).await, Some(3));
+        assert_eq!(port(), Some(3));
     }
 
     #[test]

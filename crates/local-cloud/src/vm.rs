@@ -10,6 +10,7 @@ use tokio::process::{Child, Command};
 
 pub(crate) mod accelerator;
 pub(crate) mod disk;
+pub(crate) mod extents;
 pub(crate) mod firmware;
 pub(crate) mod machine;
 pub(crate) mod process;

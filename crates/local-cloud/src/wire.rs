@@ -20,7 +20,7 @@ pub enum Protocol {
     Query,
     /// SSM: the operation in `X-Amz-Target`, JSON in and out.
     Json11,
-    /// Image Builder and Bedrock: the operation in the path, JSON in and out, the error's code in a header.
+    /// Image Builder, Bedrock and EBS: the operation in the path, JSON in and out, the error's code in a header.
     RestJson,
     /// S3.
     RestXml,
@@ -33,7 +33,7 @@ impl Protocol {
             "ec2" => Some(Self::Ec2Query),
             "sts" => Some(Self::Query),
             "ssm" => Some(Self::Json11),
-            "imagebuilder" | "bedrock" => Some(Self::RestJson),
+            "imagebuilder" | "bedrock" | "ebs" => Some(Self::RestJson),
             "s3" => Some(Self::RestXml),
             _ => None,
         }

@@ -32,7 +32,7 @@ impl Planned {
 fn steps(args: &Launch, context: &Context, scene: &Scene, task: &Task) -> Vec<String> {
     let (to, environment) = (&task.to, &context.environment);
     let mut steps = vec![
-        format!("run a {} from {} ({} {})", environment.instance_type, to.image_id, scene.service, to.version),
+        format!("run a {} from {} ({} {})", environment.instance_types, to.image_id, scene.service, to.version),
         format!(
             "wait up to {} s until it runs and `/version` has named digest {} three times",
             args.timeout, to.digest

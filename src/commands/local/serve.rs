@@ -20,6 +20,9 @@ pub struct Serve {
     /// The component runner, compiled for the guest
     #[arg(long)]
     pub toe: PathBuf,
+    /// Let a request ask for a fault with the header `x-local-cloud-fault` (crates/local-cloud/SEMANTICS.md)
+    #[arg(long)]
+    pub faults: bool,
 }
 
 pub async fn run(args: Serve, interrupt: &Interrupt) -> Result<ExitStatus> {
@@ -39,6 +42,7 @@ pub async fn run(args: Serve, interrupt: &Interrupt) -> Result<ExitStatus> {
         toe: args.toe,
         pipe: vec![program.into(), "local".into(), "pipe".into()],
         parent,
+        faults: args.faults,
     };
     let shield = interrupt.shield();
     let shutdown = async {

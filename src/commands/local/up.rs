@@ -38,6 +38,9 @@ pub struct Up {
     /// SHA-256 of that file
     #[arg(long, value_name = "HEX", env = env_vars::VERIS_LOCAL_PARENT_SHA256, hide_env_values = true)]
     pub sha256: Option<String>,
+    /// Let requests ask for faults with the header `x-local-cloud-fault: throttle|error|deny|expire|lose|slow=MS|stale=MS`
+    #[arg(long)]
+    pub faults: bool,
 }
 
 /// The local cloud that runs now.
@@ -79,7 +82,7 @@ pub async fn up(args: &Up, global: &GlobalArgs, printer: &Printer) -> Result<Run
     let toe = toe(&context::project(global)?, printer).await?;
     prepare(&layout, &choice, printer).await?;
     let mut stage = printer.stage("Start the local cloud");
-    let endpoint = daemon::start(&layout, &toe, args.port, &mut stage).await?;
+    let endpoint = daemon::start(&layout, &toe, args, &mut stage).await?;
     stage.done(&endpoint.url);
     Ok(Running { url: endpoint.url, pid: endpoint.pid, directory: layout.directory, already: false })
 }

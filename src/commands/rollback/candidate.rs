@@ -86,6 +86,7 @@ mod tests {
     fn instance(id: &str, version: &str, promoted: Option<&str>) -> Instance {
         Instance {
             instance_id: id.to_owned(),
+            instance_type: "t3.medium".to_owned(),
             state: State::Running,
             state_reason: None,
             public_ip: None,

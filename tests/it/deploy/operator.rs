@@ -1,10 +1,13 @@
 //! Somebody who deploys, and what they can see of the cloud.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::Result;
 use semver::Version;
+use serde_json::Value;
 use veris::aws::Clients;
 use veris::commands::history;
 use veris::commands::launch::{self, Launch, Launched};
@@ -12,16 +15,20 @@ use veris::commands::promote::{self, Promote, Promoted};
 use veris::commands::rollback::{self, Rollback, RolledBack};
 use veris::context::{Context, Pace};
 use veris::environment::Environment;
+use veris::fault_point::EachCall;
 use veris::interrupt::Interrupt;
 use veris::ledger::{Keep, Process};
 use veris::printer::{Output, Printer};
 use veris::recipe::Recipe;
 
 use crate::stand_in::Cloud;
+use crate::support::Project;
 
 pub(crate) struct Operator {
     pub(crate) context: Context,
     settings: tempfile::NamedTempFile,
+    /// Stands for the program of this operator: others see by it whether a deployment is still led.
+    process: Child,
 }
 
 /// A launch that waits for nothing it need not wait for.
@@ -49,13 +56,23 @@ pub(crate) fn promote() -> Promote {
 
 impl Operator {
     pub(crate) async fn of(cloud: &Cloud) -> Self {
-        let project = fs_err::canonicalize(cloud.project.path()).unwrap();
-        let recipe = Recipe::load(&project, &project.join("recipes/chat.yaml")).unwrap();
+        Self::disturbed(cloud, &EachCall::default()).await
+    }
+
+    /// Whose calls fail as the test wants it.
+    pub(crate) async fn disturbed(cloud: &Cloud, each_call: &EachCall) -> Self {
         let environment = Environment { env: BTreeMap::new(), ..Environment::local() };
-        let clients = Clients::of_local_cloud(&cloud.layout(), &environment).await.unwrap();
+        let clients = Clients::disturbed(&cloud.layout(), &environment, each_call).await.unwrap();
+        Self::with(&cloud.project, environment, clients, cloud.layout().directory.join("bakes"))
+    }
+
+    /// Somebody who has these clients.
+    pub(crate) fn with(project: &Project, environment: Environment, clients: Clients, journals: PathBuf) -> Self {
+        let project = fs_err::canonicalize(project.path()).unwrap();
+        let recipe = Recipe::load(&project, &project.join("recipes/chat.yaml")).unwrap();
         let (printer, interrupt) = (Printer::new(Output::Text), Interrupt::install().unwrap());
         let pace = Pace { every: Duration::from_millis(15) };
-        let journals = cloud.layout().directory.join("bakes");
+        let process = Command::new("sleep").arg("infinity").stdin(Stdio::null()).spawn().unwrap();
         let context = Context {
             project,
             recipe,
@@ -64,12 +81,12 @@ impl Operator {
             journals,
             printer,
             interrupt,
-            process: Process::this(),
+            process: Process::of(process.id()),
             pace,
         };
         let settings = tempfile::NamedTempFile::new().unwrap();
         fs_err::write(settings.path(), "QDRANT_URL=\n").unwrap();
-        Self { context, settings }
+        Self { context, settings, process }
     }
 
     pub(crate) fn env_file(&self) -> String {
@@ -86,33 +103,44 @@ impl Operator {
     }
 
     pub(crate) async fn rollback(&self, version: Option<&str>) -> Result<RolledBack> {
+        self.rollback_with(version, false, 20).await
+    }
+
+    pub(crate) async fn rollback_with(&self, version: Option<&str>, force: bool, timeout: u64) -> Result<RolledBack> {
         let version = version.map(|version| version.parse::<Version>().unwrap());
-        let args = Rollback { version, timeout: 20, keep: Keep::Running, ..Rollback::default() };
+        let args = Rollback { version, timeout, force, keep: Keep::Running, ..Rollback::default() };
         rollback::rollback(&args, &self.context).await
     }
 
     /// The ledger as it is shown, with what differs from run to run blotted out.
-    pub(crate) async fn history(&self, cloud: &Cloud) -> String {
+    pub(crate) async fn history(&self) -> String {
         let mut shown = history::history(20, &self.context).await.unwrap().to_string();
-        let instances = cloud.state()["instances"].as_object().unwrap().clone();
-        let mut by_age: Vec<_> = instances.iter().collect();
-        by_age.sort_by_key(|(_, instance)| instance["launched"].as_str().unwrap().to_owned());
-        for (number, (id, _)) in by_age.into_iter().enumerate() {
-            shown = shown.replace(id.as_str(), &format!("i-{:017}", number + 1));
+        // Numbered as they appear, from the oldest deployment on.
+        let lines = shown.lines().rev().flat_map(str::split_whitespace);
+        let mut ids: Vec<String> = Vec::new();
+        for id in lines.filter(|word| word.len() == 19 && word.starts_with("i-")) {
+            if !ids.iter().any(|known| known == id) {
+                ids.push(id.to_owned());
+            }
+        }
+        for (number, id) in ids.iter().enumerate() {
+            shown = shown.replace(id, &format!("i-{:017}", number + 1));
         }
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
         let shown = shown.replace(&host, "HOST");
         let words = shown.lines().map(|line| {
             let mut words: Vec<&str> = line.split_whitespace().collect();
-            for word in &mut words {
+            for at in 0..words.len() {
+                let word = words[at];
                 if word.len() == 10 && word.as_bytes()[4] == b'-' {
-                    *word = "DATE";
+                    words[at] = "DATE";
                 } else if word.len() == 8 && word.as_bytes()[2] == b':' {
-                    *word = "TIME";
+                    words[at] = "TIME";
+                } else if at > 0 && words[at - 1] == "after" {
+                    words[at] = "N";
                 }
             }
-            let line = words.join(" ");
-            (0..9).fold(line, |line, digit| line.replace(&format!("after {digit} s"), "after N s"))
+            words.join(" ")
         });
         words.collect::<Vec<_>>().join("\n")
     }
@@ -137,17 +165,32 @@ impl Operator {
         running.map(|(id, _)| id.clone()).collect()
     }
 
+    /// Ids of the instances that are not at their end.
+    pub(crate) fn existing(cloud: &Cloud) -> Vec<String> {
+        let state = cloud.state();
+        let instances = state["instances"].as_object().unwrap();
+        let existing = instances.iter().filter(|(_, it)| it["state"] != "terminated" && it["state"] != "shutting-down");
+        existing.map(|(id, _)| id.clone()).collect()
+    }
+
+    pub(crate) fn version_of(cloud: &Cloud, instance_id: &str) -> String {
+        cloud.state()["instances"][instance_id]["tags"]["veris:version"].as_str().unwrap_or_default().to_owned()
+    }
+
     /// How each deployment ended.
     pub(crate) fn deployments(cloud: &Cloud) -> Vec<Option<String>> {
+        let records = Self::records(cloud);
+        records.iter().map(|record| record["outcome"]["ending"].as_str().map(ToOwned::to_owned)).collect()
+    }
+
+    /// The ledger, as it is kept.
+    pub(crate) fn records(cloud: &Cloud) -> Vec<Value> {
         let state = cloud.state();
         let parameters = state["parameters"].as_object().unwrap();
         let entries = parameters.iter().filter(|(name, _)| name.contains("/deployments/"));
-        let endings = entries.map(|(_, parameter)| {
-            let newest = parameter["versions"].as_array().unwrap().last().unwrap()["value"].as_str().unwrap();
-            let record: serde_json::Value = serde_json::from_str(newest).unwrap();
-            record["outcome"]["ending"].as_str().map(ToOwned::to_owned)
-        });
-        endings.collect()
+        let newest =
+            entries.map(|(_, parameter)| parameter["versions"].as_array().unwrap().last().unwrap()["value"].clone());
+        newest.map(|record| serde_json::from_str(record.as_str().unwrap()).unwrap()).collect()
     }
 
     pub(crate) async fn wait_until(&self, cloud: &Cloud, is_so: impl Fn(&str) -> bool) {
@@ -174,5 +217,12 @@ impl Operator {
         let mut images = state["images"].as_object().unwrap().iter();
         let (id, _) = images.find(|(_, image)| image["tags"]["veris:version"] == version).unwrap();
         self.context.clients.ec2.deregister_image().image_id(id).send().await.unwrap();
+    }
+}
+
+impl Drop for Operator {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
     }
 }

@@ -83,6 +83,8 @@ fn put(state: &mut State, wanted: &SsmParameter, ami: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::state::Tags;
+    use crate::state::image_builder::AmiDistribution;
 
     #[test]
     fn date_and_version_are_filled_into_the_name() {
@@ -94,5 +96,46 @@ mod tests {
             "1.2.3-4-2026-11-23T17-50-55.007Z"
         );
         assert_eq!(name("chat {{ other }} {{"), "chat {{other}} {{");
+    }
+
+    #[test]
+    fn an_ami_gets_the_tags_of_its_distribution_and_its_parameters_at_the_end() {
+        let tags = |key: &str| Tags::from([(key.to_owned(), "yes".to_owned())]);
+        let newest = SsmParameter { parameter_name: "/veris/newest".to_owned(), data_type: None };
+        let distribution = AmiDistribution { ami_tags: tags("distributed"), ..AmiDistribution::default() };
+        let plan = Plan { ami_tags: tags("baked"), distribution, parameters: vec![newest], ..Plan::sample() };
+        let new = new_image(&plan, Timestamp::UNIX_EPOCH);
+        let keys = |tags: &Tags| tags.keys().cloned().collect::<Vec<_>>();
+        assert_eq!(keys(&new.tags), ["CreatedBy", "Ec2ImageBuilderArn", "baked"]);
+
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(directory.path().join("state.json")).unwrap();
+        let image = image(new);
+        store.change(|state| Ok(state.images.insert(image.image_id.clone(), image.clone()))).unwrap();
+        for _ in 0..2 {
+            distribute(&store, &plan, &ami(&plan, &image)).unwrap();
+        }
+        store.read(|state| {
+            let tags = &state.images[&image.image_id].tags;
+            assert_eq!(keys(tags), ["CreatedBy", "Ec2ImageBuilderArn", "baked", "distributed"]);
+            let values = state.parameters["/veris/newest"].versions.iter().map(|version| version.value.as_str());
+            assert_eq!(values.collect::<Vec<_>>(), ["ami-1", "ami-1"]);
+        });
+    }
+
+    fn image(new: NewImage) -> Image {
+        Image {
+            image_id: "ami-1".to_owned(),
+            name: new.name,
+            description: new.description,
+            state: crate::state::ImageState::Available,
+            created: Timestamp::UNIX_EPOCH,
+            snapshot_id: "snap-1".to_owned(),
+            root_device: "/dev/xvda".to_owned(),
+            volume_gib: 8,
+            owner: ACCOUNT.to_owned(),
+            parent: "0011".to_owned(),
+            tags: new.tags,
+        }
     }
 }

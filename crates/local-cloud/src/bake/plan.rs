@@ -89,3 +89,26 @@ impl Plan {
         ])
     }
 }
+
+#[cfg(test)]
+impl Plan {
+    /// A plan without components.
+    pub(super) fn sample() -> Self {
+        Self {
+            image_arn: "arn".to_owned(),
+            image_name: "chat".to_owned(),
+            region: "ap-southeast-2".to_owned(),
+            version: "1.0.0/1".to_owned(),
+            parent_ami: "ami-0".to_owned(),
+            components: Vec::new(),
+            working_directory: "/tmp".to_owned(),
+            volume_gib: None,
+            ami_tags: Tags::new(),
+            distribution: AmiDistribution::default(),
+            parameters: Vec::new(),
+            infrastructure: InfrastructureSettings::default(),
+            tests: true,
+            terminate_on_completion: true,
+        }
+    }
+}

@@ -58,7 +58,8 @@ if ! skipped toe; then
     remove /var/lib/amazon/toe/TOE_*
 fi
 
-remove /var/tmp/* /tmp/*
+# Some names begin with a dot: systemd makes /tmp/.X11-unix at each boot.
+remove /var/tmp/* /var/tmp/.[!.]* /tmp/* /tmp/.[!.]*
 # The skip files, and whatever else the build has left where it worked.
 [ "$work" = /tmp ] || remove "$work"/skip_cleanup_*_files
 exit 0

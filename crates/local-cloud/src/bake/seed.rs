@@ -118,8 +118,7 @@ mod tests {
 
     use super::*;
     use crate::bake::agent_log::{self, AgentLog};
-    use crate::state::Tags;
-    use crate::state::image_builder::{AmiDistribution, InfrastructureSettings, ParameterValue};
+    use crate::state::image_builder::ParameterValue;
 
     /// Says what it was told, and fails at the second document.
     const RUNNER: &str = "#!/bin/sh\n\
@@ -138,22 +137,7 @@ mod tests {
     }
 
     fn plan(work: &Path, components: Vec<Component>) -> Plan {
-        Plan {
-            image_arn: "arn".to_owned(),
-            image_name: "chat".to_owned(),
-            region: "ap-southeast-2".to_owned(),
-            version: "1.0.0/1".to_owned(),
-            parent_ami: "ami-0".to_owned(),
-            components,
-            working_directory: work.to_str().unwrap().to_owned(),
-            volume_gib: None,
-            ami_tags: Tags::new(),
-            distribution: AmiDistribution::default(),
-            parameters: Vec::new(),
-            infrastructure: InfrastructureSettings::default(),
-            tests: true,
-            terminate_on_completion: true,
-        }
+        Plan { components, working_directory: work.to_str().unwrap().to_owned(), ..Plan::sample() }
     }
 
     /// Unpacks the seed of a test instance and runs it here, as the agent would there.

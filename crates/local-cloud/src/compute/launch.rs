@@ -9,11 +9,11 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
-use super::{Compute, loopback};
+use super::{Compute, capacity, loopback};
 use crate::fault::Fault;
 use crate::ids;
 use crate::parent_image::free_bytes;
-use crate::state::{Image, Instance, InstanceState, State, Tags};
+use crate::state::{Image, Instance, InstanceState, SUBNET, State, Tags};
 
 /// Below this a guest would soon find its disk full.
 const LEAST_FREE: u64 = 512 * 1024 * 1024;
@@ -27,6 +27,7 @@ pub struct LaunchRequest {
     pub user_data: Option<Vec<u8>>,
     pub key_name: Option<String>,
     pub security_groups: Vec<String>,
+    pub subnet_id: Option<String>,
     pub instance_profile: Option<String>,
     pub volume_gib: Option<u32>,
     pub http_put_response_hop_limit: u8,
@@ -41,7 +42,7 @@ impl LaunchRequest {
     fn digest(&self) -> String {
         let Self { image_id, instance_type, key_name, security_groups, instance_profile, volume_gib, tags, .. } = self;
         let limit = self.http_put_response_hop_limit;
-        let seed = &self.agent_seed;
+        let (seed, subnet) = (&self.agent_seed, &self.subnet_id);
         let facts = serde_json::json!([
             image_id,
             instance_type,
@@ -51,7 +52,8 @@ impl LaunchRequest {
             volume_gib,
             limit,
             tags,
-            seed
+            seed,
+            subnet
         ]);
         let mut hash = Sha256::new_with_prefix(facts.to_string());
         // A marker keeps no user data and empty user data apart.
@@ -101,8 +103,10 @@ impl Compute {
             let message = format!("failed to write the files of the instance {id}: {error}");
             Fault::internal(message)
         })?;
+        let subnet_id = request.subnet_id.as_deref().unwrap_or(SUBNET);
         self.store.change(|state| {
             super::forget_terminated(state);
+            capacity::check(&self.layout, state, &request.instance_type, subnet_id)?;
             let address = loopback::for_instance(state, &self.layout.directory)?;
             let instance = Instance {
                 instance_id: id.clone(),
@@ -118,6 +122,7 @@ impl Compute {
                 volume_tags: Tags::new(),
                 key_name: request.key_name.clone(),
                 security_groups: request.security_groups.clone(),
+                subnet_id: subnet_id.to_owned(),
                 instance_profile: request.instance_profile.clone(),
                 http_put_response_hop_limit: request.http_put_response_hop_limit,
                 client_token: request.client_token.clone(),

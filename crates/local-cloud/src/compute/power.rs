@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rustix::process::Signal;
 
-use super::{Compute, incorrect_state};
+use super::{Compute, capacity, incorrect_state};
 use crate::fault::Fault;
 use crate::state::{Instance, InstanceState};
 use crate::vm::process::Process;
@@ -53,6 +53,8 @@ impl Compute {
             InstanceState::Stopped => {}
             _ => return Err(incorrect_state(&instance, "started")),
         }
+        let Instance { instance_type, subnet_id, .. } = &instance;
+        self.store.read(|state| capacity::check(&self.layout, state, instance_type, subnet_id))?;
         let pending = self.change(instance_id, |instance| {
             instance.state = InstanceState::Pending;
             instance.state_reason = None;

@@ -83,6 +83,17 @@ mod tests {
     }
 
     #[test]
+    fn the_parent_is_debian_12_with_one_module_of_cloud_init() {
+        assert_eq!(SUITE, "bookworm");
+        assert!(["cloud-init", "curl", "systemd"].iter().all(|package| PACKAGES.contains(package)));
+        assert!(!PACKAGES.contains(&"dnf"));
+        let configuration = ASSETS.iter().find(|asset| asset.path.ends_with("/cloud.cfg")).unwrap();
+        let configuration: serde_yaml::Value = serde_yaml::from_str(configuration.text).unwrap();
+        let modules = ["init", "config", "final"].map(|stage| configuration[format!("cloud_{stage}_modules")].clone());
+        assert_eq!(serde_json::json!(modules), serde_json::json!([["write-files"], [], []]));
+    }
+
+    #[test]
     fn the_digest_is_the_same_each_time() {
         assert_eq!(digest(), digest());
         assert_eq!(digest().len(), 64);

@@ -37,10 +37,12 @@ fn denied(service: &str, action: &str, caller: &Caller) -> Fault {
     }
 }
 
-fn action(service: &str, request: &Request) -> String {
+/// The operation's name.
+pub(super) fn action(service: &str, request: &Request) -> String {
     let action = match service {
         "ec2" | "sts" => Fields::parse(request).form().text("Action").map(ToOwned::to_owned),
         "ssm" => crate::service::ssm::operation(request).map(ToOwned::to_owned),
+        "ebs" => crate::service::ebs::action(request).map(ToOwned::to_owned),
         _ => request.path.split('/').nth(1).map(ToOwned::to_owned),
     };
     action.unwrap_or_default()

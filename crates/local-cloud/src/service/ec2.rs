@@ -16,11 +16,15 @@ mod images;
 mod instance_attribute;
 mod instance_state;
 mod instance_status;
+mod instance_types;
 mod instances;
+mod ip_permissions;
 mod launch;
 mod network;
 mod pages;
 mod regions;
+mod security_group_rules;
+mod security_groups;
 mod snapshots;
 mod tags;
 mod user_data;
@@ -50,6 +54,7 @@ async fn dispatch(call: &Call<'_>) -> Answer {
     match call.action {
         "AllocateAddress" => addresses::allocate(call).await,
         "AssociateAddress" => addresses::associate(call).await,
+        "AuthorizeSecurityGroupIngress" => security_group_rules::authorize(call),
         "CreateTags" => tags::create(call),
         "DeleteSnapshot" => snapshots::delete(call),
         "DeleteTags" => tags::delete(call),
@@ -60,10 +65,12 @@ async fn dispatch(call: &Call<'_>) -> Answer {
         "DescribeImages" => images::describe(call),
         "DescribeInstanceAttribute" => instance_attribute::describe(call),
         "DescribeInstanceStatus" => instance_status::describe(call),
+        "DescribeInstanceTypes" => instance_types::describe(call),
         "DescribeInstances" => instances::describe(call),
         "DescribeKeyPairs" => network::describe_key_pairs(call),
         "DescribeRegions" => regions::describe(call),
-        "DescribeSecurityGroups" => network::describe_security_groups(call),
+        "DescribeSecurityGroupRules" => security_group_rules::describe(call),
+        "DescribeSecurityGroups" => security_groups::describe(call),
         "DescribeSnapshots" => snapshots::describe(call),
         "DescribeSubnets" => network::describe_subnets(call),
         "DescribeTags" => tags::describe(call),
@@ -71,12 +78,15 @@ async fn dispatch(call: &Call<'_>) -> Answer {
         "DescribeVpcs" => network::describe_vpcs(call),
         "DisassociateAddress" => addresses::disassociate(call).await,
         "GetConsoleOutput" => console::output(call),
+        "ModifyInstanceAttribute" => instance_attribute::modify(call),
         "RebootInstances" => instance_state::reboot(call),
         "ReleaseAddress" => addresses::release(call),
+        "RevokeSecurityGroupIngress" => security_group_rules::revoke(call),
         "RunInstances" => launch::run_instances(call).await,
         "StartInstances" => instance_state::start(call).await,
         "StopInstances" => instance_state::stop(call).await,
         "TerminateInstances" => instance_state::terminate(call).await,
+        "UpdateSecurityGroupRuleDescriptionsIngress" => security_group_rules::describe_anew(call),
         other => Err(Fault::invalid_action(Some(other))),
     }
 }

@@ -3,6 +3,7 @@
 //! Who called was already proven by [`crate::route`]; `s3s` verifies the signature once more because the body's chunks
 //! are signed in a chain that starts with it.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -11,7 +12,10 @@ use hyper::StatusCode;
 use hyper::header::HeaderValue;
 use s3s::access::{S3Access, S3AccessContext};
 use s3s::auth::{S3Auth, SecretKey};
-use s3s::dto::{CreateBucketInput, GetObjectInput, PutObjectInput, UploadPartInput};
+use s3s::dto::{
+    CopyObjectInput, CreateBucketInput, CreateMultipartUploadInput, DeleteBucketInput, DeleteObjectInput,
+    GetObjectInput, HeadObjectInput, PutObjectInput, ServerSideEncryption, UploadPartInput,
+};
 use s3s::service::{S3Service, S3ServiceBuilder};
 use s3s::{S3Error, S3ErrorCode, S3Request, S3Result, s3_error};
 use s3s_fs::FileSystem;
@@ -139,7 +143,24 @@ impl S3Access for Access {
         Ok(())
     }
 
+    async fn delete_bucket(&self, request: &mut S3Request<DeleteBucketInput>) -> S3Result<()> {
+        // `s3s-fs` would remove the objects with their bucket.
+        if has_objects(&self.layout.buckets().join(&request.input.bucket)) {
+            return Err(s3_error!(BucketNotEmpty, "The bucket you tried to delete is not empty"));
+        }
+        Ok(())
+    }
+
+    async fn delete_object(&self, request: &mut S3Request<DeleteObjectInput>) -> S3Result<()> {
+        without("versions", request.input.version_id.as_deref())
+    }
+
+    async fn head_object(&self, request: &mut S3Request<HeadObjectInput>) -> S3Result<()> {
+        without("versions", request.input.version_id.as_deref())
+    }
+
     async fn get_object(&self, request: &mut S3Request<GetObjectInput>) -> S3Result<()> {
+        without("versions", request.input.version_id.as_deref())?;
         self.bucket_exists(&request.input.bucket)?;
         // `s3s-fs` would say so, but without AWS's words.
         if self.layout.buckets().join(&request.input.bucket).join(&request.input.key).is_file() {
@@ -150,11 +171,40 @@ impl S3Access for Access {
     }
 
     async fn put_object(&self, request: &mut S3Request<PutObjectInput>) -> S3Result<()> {
+        let PutObjectInput { server_side_encryption, sse_customer_algorithm, .. } = &request.input;
+        without("encryption", server_side_encryption.as_ref().map(ServerSideEncryption::as_str))?;
+        without("encryption", sse_customer_algorithm.as_deref())?;
         self.bucket_exists(&request.input.bucket)?;
         self.has_room(request.input.content_length)
+    }
+
+    async fn copy_object(&self, request: &mut S3Request<CopyObjectInput>) -> S3Result<()> {
+        let CopyObjectInput { server_side_encryption, sse_customer_algorithm, .. } = &request.input;
+        without("encryption", server_side_encryption.as_ref().map(ServerSideEncryption::as_str))?;
+        without("encryption", sse_customer_algorithm.as_deref())
+    }
+
+    async fn create_multipart_upload(&self, request: &mut S3Request<CreateMultipartUploadInput>) -> S3Result<()> {
+        let CreateMultipartUploadInput { server_side_encryption, sse_customer_algorithm, .. } = &request.input;
+        without("encryption", server_side_encryption.as_ref().map(ServerSideEncryption::as_str))?;
+        without("encryption", sse_customer_algorithm.as_deref())
     }
 
     async fn upload_part(&self, request: &mut S3Request<UploadPartInput>) -> S3Result<()> {
         self.has_room(request.input.content_length)
     }
+}
+
+/// Refuses what `s3s-fs` would pass over.
+fn without(what: &str, asked: Option<&str>) -> S3Result<()> {
+    match asked {
+        None => Ok(()),
+        Some(asked) => Err(s3_error!(NotImplemented, "The local cloud's S3 has no {what}, and {asked} was asked for")),
+    }
+}
+
+/// Whether there is a file anywhere in a bucket. Folders without any stay behind when objects are deleted.
+fn has_objects(directory: &Path) -> bool {
+    let entries = fs_err::read_dir(directory).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).any(|path| !path.is_dir() || has_objects(&path))
 }

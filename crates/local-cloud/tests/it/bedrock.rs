@@ -5,14 +5,11 @@ use std::sync::Arc;
 use aws_smithy_eventstream::frame::{DecodedFrame, MessageFrameDecoder};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
-use local_cloud::compute::Compute;
-use local_cloud::layout::Layout;
+use local_cloud::Cloud;
 use local_cloud::service::{self, Caller, Request, Response};
-use local_cloud::store::Store;
-use local_cloud::{Cloud, Credentials};
 use serde_json::{Value, json};
 
-use crate::support::options;
+use crate::support::unserved;
 
 const OPUS: &str = "us.anthropic.claude-opus-4-5-20251101-v1:0";
 
@@ -23,14 +20,7 @@ struct Bedrock {
 
 impl Bedrock {
     fn new() -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let layout = Layout { directory: directory.path().join("local"), cache: directory.path().join("cache") };
-        fs_err::create_dir_all(&layout.directory).unwrap();
-        let store = Arc::new(Store::open(layout.state()).unwrap());
-        let credentials = Credentials::load_or_create(&layout).unwrap();
-        let options = options(&layout, None);
-        let compute = Arc::new(Compute::new(Arc::clone(&store), layout.clone(), options.parent, options.pipe));
-        let cloud = Arc::new(Cloud::new(store, layout, compute, credentials, options.toe).unwrap());
+        let (cloud, directory) = unserved(|_| {});
         Self { cloud, _directory: directory }
     }
 
@@ -225,8 +215,11 @@ async fn texts_that_share_words_have_vectors_that_are_alike() {
     assert_eq!(answer["embeddings"]["float"][0].as_array().unwrap().len(), 1_024);
     let denied = bedrock.ask("us-east-1", "amazon.titan-embed-text-v2:0", "invoke", &texts).await;
     assert!(refusal(denied).await.contains("service control policy"));
+    assert_eq!(bedrock.ask("us-east-1", "cohere.embed-multilingual-v3", "invoke", &texts).await.status(), 200);
     let long = json!({"texts": ["x".repeat(2_049)], "input_type": "search_query"});
     assert!(refusal(bedrock.ask("us-east-1", "cohere.embed-english-v3", "invoke", &long).await).await.contains("2048"));
+    let many = json!({"texts": vec!["x"; 97], "input_type": "search_query"});
+    assert!(refusal(bedrock.ask("us-east-1", "cohere.embed-english-v3", "invoke", &many).await).await.contains("96"));
 }
 
 #[tokio::test]

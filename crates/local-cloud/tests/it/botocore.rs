@@ -6,6 +6,7 @@ use std::process::Command;
 
 use local_cloud::Credentials;
 
+use crate::ebs;
 use crate::python;
 use crate::support::{Sandbox, addressed};
 
@@ -16,9 +17,11 @@ async fn every_answer_fits_botocores_model() {
         Err(reason) => return eprintln!("skipped: {reason}"),
     };
     let cloud = Sandbox::with_state(addressed).await;
+    ebs::make_disk(&cloud.layout.image_disk("ami-0a0a0a0a0a0a0a0a0"), false);
     let credentials = Credentials::load_or_create(&cloud.layout).unwrap();
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/botocore/operations.py");
-    let resources = ["ami-0a0a0a0a0a0a0a0a0", "i-0c0c0c0c0c0c0c0c0", "eipalloc-0f0f0f0f0f0f0f0f0"];
+    let resources =
+        ["ami-0a0a0a0a0a0a0a0a0", "i-0c0c0c0c0c0c0c0c0", "eipalloc-0f0f0f0f0f0f0f0f0", "snap-0b0b0b0b0b0b0b0b0"];
     let mut command = Command::new(python);
     command
         .arg(script)
@@ -31,5 +34,5 @@ async fn every_answer_fits_botocores_model() {
         .env("AWS_EC2_METADATA_DISABLED", "true");
     let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
     let told = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    insta::assert_snapshot!(told.trim(), @"70 operations, 92 answers");
+    insta::assert_snapshot!(told.trim(), @"78 operations, 111 answers");
 }

@@ -1,6 +1,6 @@
 //! Elastic IPs as far as no guest is needed.
 
-use crate::support::{Sandbox, addressed};
+use crate::support::{Sandbox, addressed, launched};
 
 #[tokio::test]
 async fn an_address_is_described_as_aws_would() {
@@ -84,4 +84,16 @@ async fn a_free_address_is_released() {
         client.ec2("DisassociateAddress", "AssociationId=eipassoc-1").await.code(),
         "InvalidAssociationID.NotFound"
     );
+}
+
+#[tokio::test]
+async fn an_address_is_one_of_loopback_and_leads_to_instances_that_run() {
+    let cloud = Sandbox::with_state(launched).await;
+    let client = cloud.operator();
+    let allocated = client.ec2("AllocateAddress", "Domain=vpc").await;
+    assert!(allocated.element("publicIp").unwrap().starts_with("127."), "{}", allocated.text());
+    let id = allocated.element("allocationId").unwrap();
+    let lead = format!("AllocationId={id}&InstanceId=i-0c0c0c0c0c0c0c0c0");
+    // The instance is stopped.
+    assert_eq!(client.ec2("AssociateAddress", &lead).await.code(), "IncorrectInstanceState");
 }

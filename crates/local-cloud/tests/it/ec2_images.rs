@@ -1,5 +1,7 @@
 //! Images and their snapshots.
 
+use local_cloud::state::InstanceState;
+
 use crate::support::{Sandbox, baked, launched};
 
 #[tokio::test]
@@ -141,4 +143,59 @@ async fn whoever_uses_an_image_is_listed() {
     );
     let unknown = "ImageId.1=ami-0123456789abcdef0&IncludeAllResourceTypes=true";
     assert_eq!(client.ec2("DescribeImageReferences", unknown).await.code(), "InvalidAMIID.NotFound");
+}
+
+#[tokio::test]
+async fn a_terminated_instance_uses_no_image_any_more() {
+    let cloud = Sandbox::with_state(|state| {
+        launched(state);
+        let instance = state.instances.values_mut().next().unwrap();
+        instance.state = InstanceState::Terminated;
+        instance.terminated = Some(jiff::Timestamp::now());
+    })
+    .await;
+    let all = "ImageId.1=ami-0a0a0a0a0a0a0a0a0&IncludeAllResourceTypes=true";
+    let used = cloud.operator().ec2("DescribeImageReferences", all).await;
+    assert_eq!((used.status, used.element("resourceType")), (200, None), "{}", used.text());
+}
+
+#[tokio::test]
+async fn nothing_is_shared_deprecated_or_disabled() {
+    let cloud = Sandbox::with_state(baked).await;
+    let client = cloud.operator();
+    let all = client.ec2("DescribeImages", "").await.text();
+    assert_eq!(all.matches("<imageOwnerId>000000000001<").count(), 1, "the parent is Amazon's: {all}");
+    let asked = "ExecutableBy.1=all&IncludeDeprecated=true&IncludeDisabled=true";
+    let found = client.ec2("DescribeImages", asked).await;
+    assert_eq!(found.text().matches("<imageId>").count(), all.matches("<imageId>").count(), "{}", found.text());
+}
+
+#[tokio::test]
+async fn a_disk_stays_while_an_instance_lies_over_it() {
+    let cloud = Sandbox::with_state(launched).await;
+    let client = cloud.operator();
+    let (base, top) = (cloud.layout.image_disk("ami-0a0a0a0a0a0a0a0a0"), cloud.layout.instance("i-0c0c0c0c0c0c0c0c0"));
+    for directory in [base.parent().unwrap(), &top] {
+        fs_err::create_dir_all(directory).unwrap();
+    }
+    fs_err::write(&base, disk_over("")).unwrap();
+    fs_err::write(top.join("disk.qcow2"), disk_over(base.canonicalize().unwrap().to_str().unwrap())).unwrap();
+
+    let both = "ImageId=ami-0a0a0a0a0a0a0a0a0&DeleteAssociatedSnapshots=true";
+    assert_eq!(client.ec2("DeregisterImage", both).await.status, 200);
+    assert_eq!(client.ec2("DescribeSnapshots", "").await.element("snapshotId"), None);
+    assert!(base.exists(), "an instance needs it");
+    assert_eq!(client.ec2("TerminateInstances", "InstanceId.1=i-0c0c0c0c0c0c0c0c0").await.status, 200);
+    assert!(!base.exists());
+}
+
+/// The header of a qcow2 disk that lies over this one, if over any.
+fn disk_over(base: &str) -> Vec<u8> {
+    let mut header = b"QFI\xfb\0\0\0\x03".to_vec();
+    let (offset, length) = if base.is_empty() { (0_u64, 0) } else { (104, base.len()) };
+    header.extend(offset.to_be_bytes());
+    header.extend(u32::try_from(length).unwrap().to_be_bytes());
+    header.resize(104, 0);
+    header.extend(base.as_bytes());
+    header
 }

@@ -1,6 +1,11 @@
 //! Instances as they are described. Nothing boots here.
 
-use crate::support::{Sandbox, addressed, launched};
+use http_body_util::BodyExt;
+use local_cloud::Cloud;
+use local_cloud::service::{Caller, Request, ec2};
+use local_cloud::state::{InstanceState, State};
+
+use crate::support::{Sandbox, addressed, launched, unserved};
 
 const ID: &str = "i-0c0c0c0c0c0c0c0c0";
 
@@ -114,4 +119,68 @@ async fn the_surroundings_exist() {
     ] {
         insta::assert_snapshot!(action, cloud.operator().ec2(action, "").await.shown());
     }
+}
+
+#[tokio::test]
+async fn an_instance_tells_its_type_and_that_it_may_be_terminated() {
+    let cloud = Sandbox::with_state(launched).await;
+    for (attribute, value) in [("instanceType", "t3.medium"), ("disableApiTermination", "false")] {
+        let ask = format!("InstanceId={ID}&Attribute={attribute}");
+        let told = cloud.operator().ec2("DescribeInstanceAttribute", &ask).await;
+        assert_eq!(told.element("value").as_deref(), Some(value), "{}", told.text());
+    }
+}
+
+#[tokio::test]
+async fn a_terminated_instance_is_shown_for_an_hour_and_its_volume_is_gone() {
+    let cloud = Sandbox::with_state(|state| {
+        launched(state);
+        let mut older = state.instances[ID].clone();
+        older.instance_id = "i-01010101010101010".into();
+        older.state = InstanceState::Terminated;
+        older.terminated = Some(jiff::Timestamp::now() - jiff::SignedDuration::from_mins(61));
+        state.instances.insert(older.instance_id.clone(), older);
+    })
+    .await;
+    let client = cloud.operator();
+    let volume = "VolumeId.1=vol-0d0d0d0d0d0d0d0d0";
+    assert_eq!(client.ec2("DescribeVolumes", volume).await.element("status").as_deref(), Some("in-use"));
+    let ended = client.ec2("TerminateInstances", &format!("InstanceId.1={ID}")).await;
+    assert_eq!(ended.element("name").as_deref(), Some("terminated"), "{}", ended.text());
+    let shown = client.ec2("DescribeInstances", "").await;
+    assert_eq!(shown.text().matches("<instanceId>").count(), 1, "{}", shown.text());
+    assert_eq!(shown.element("name").as_deref(), Some("terminated"));
+    assert_eq!(client.ec2("DescribeVolumes", volume).await.code(), "InvalidVolume.NotFound");
+}
+
+#[tokio::test]
+async fn a_status_is_ok_as_soon_as_the_instance_runs_and_impaired_while_it_is_paused() {
+    let (cloud, _directory) = unserved(|state| {
+        launched(state);
+        state.instances.get_mut(ID).unwrap().state = InstanceState::Running;
+    });
+    assert_eq!(system_status(&cloud).await, "ok");
+    let pause = |state: &mut State| {
+        let reason = ("Server.InsufficientDiskSpace".to_owned(), "the disk is full".to_owned());
+        state.instances.get_mut(ID).unwrap().state_reason = Some(reason);
+        Ok(())
+    };
+    cloud.store.change(pause).unwrap();
+    assert_eq!(system_status(&cloud).await, "impaired");
+}
+
+async fn system_status(cloud: &Cloud) -> String {
+    let request = Request {
+        method: hyper::Method::POST,
+        path: "/".to_owned(),
+        query: Vec::new(),
+        headers: hyper::HeaderMap::new(),
+        body: "Action=DescribeInstanceStatus&Version=2016-11-15".into(),
+        caller: Caller::Operator,
+        region: "ap-southeast-2".to_owned(),
+    };
+    let body = ec2::handle(cloud, request).await.into_body().collect().await.unwrap().to_bytes();
+    let text = String::from_utf8(body.to_vec()).unwrap();
+    let (_, status) = text.split_once("<systemStatus><status>").unwrap_or_else(|| panic!("{text}"));
+    status.split_once('<').unwrap().0.to_owned()
 }

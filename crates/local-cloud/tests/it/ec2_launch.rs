@@ -54,3 +54,12 @@ async fn a_bad_request_is_refused_before_anything_starts() {
     }
     assert!(!cloud.operator().ec2("DescribeInstances", "").await.text().contains("<instanceId>"));
 }
+
+#[tokio::test]
+async fn groups_keys_and_subnets_are_taken_as_given() {
+    let cloud = Sandbox::with_state(baked).await;
+    let request = GOOD.replace("sg-00000000000000000", "sg-0123456789abcdef0");
+    let elsewhere = format!("{request}&SubnetId=subnet-0123456789abcdef0&KeyName=mine&DryRun=true");
+    let answer = cloud.operator().ec2("RunInstances", &elsewhere).await;
+    assert_eq!(answer.code(), "DryRunOperation", "{}", answer.text());
+}

@@ -45,3 +45,27 @@ async fn tags_that_cannot_be_given_leave_nothing_half_done() {
     let tags = client.ec2("DescribeTags", "Filter.1.Name=key&Filter.1.Value.1=a").await;
     assert!(!tags.text().contains("<item>"), "{}", tags.text());
 }
+
+#[tokio::test]
+async fn everything_that_has_an_id_takes_tags() {
+    let cloud = Sandbox::with_state(addressed).await;
+    let client = cloud.operator();
+    for (id, kind) in [
+        ("ami-0a0a0a0a0a0a0a0a0", "image"),
+        ("snap-0b0b0b0b0b0b0b0b0", "snapshot"),
+        ("i-0c0c0c0c0c0c0c0c0", "instance"),
+        ("vol-0d0d0d0d0d0d0d0d0", "volume"),
+        ("eipalloc-0f0f0f0f0f0f0f0f0", "elastic-ip"),
+    ] {
+        let give = format!("ResourceId.1={id}&Tag.1.Key=colour&Tag.1.Value={kind}");
+        assert_eq!(client.ec2("CreateTags", &give).await.status, 200, "{id}");
+        let ask = format!("Filter.1.Name=resource-id&Filter.1.Value.1={id}&Filter.2.Name=key&Filter.2.Value.1=colour");
+        let found = client.ec2("DescribeTags", &ask).await;
+        assert_eq!(
+            (found.element("resourceType").as_deref(), found.element("value").as_deref()),
+            (Some(kind), Some(kind))
+        );
+        assert_eq!(client.ec2("DeleteTags", &format!("ResourceId.1={id}&Tag.1.Key=colour")).await.status, 200);
+        assert_eq!(client.ec2("DescribeTags", &ask).await.element("value"), None);
+    }
+}

@@ -66,12 +66,16 @@ async fn an_image_is_made_launched_moved_to_and_swept_away() {
     assert_eq!(again.instance_id, first.instance_id, "the client token is the same");
     assert_eq!(text_at(first.address), "first");
     assert_eq!(text_at(second.address), "second");
+    let console = compute.console(&first.instance_id);
+    assert!(console.contains("EXT4-fs (vda): resized filesystem"), "the volume is larger than the image: {console}");
 
     let elastic = compute.allocate_address(Tags::new()).await.unwrap();
     compute.associate_address(&elastic.allocation_id, &first.instance_id).await.unwrap();
     assert_eq!(text_at(elastic.public_ip), "first");
+    let open = connect(elastic.public_ip).unwrap();
     compute.associate_address(&elastic.allocation_id, &second.instance_id).await.unwrap();
     assert_eq!(text_at(elastic.public_ip), "second");
+    assert!(get(open).unwrap().ends_with("first"), "who was connected stays with the old guest");
 
     compute.stop(&second.instance_id).await.unwrap();
     wait(compute, &second.instance_id, InstanceState::Stopped).await;
@@ -153,6 +157,7 @@ fn request(image: &Image, text: &str) -> LaunchRequest {
     LaunchRequest {
         image_id: image.image_id.clone(),
         instance_type: "t3.micro".into(),
+        volume_gib: Some(9),
         user_data: Some(user_data.into_bytes()),
         client_token: Some(text.to_owned()),
         ..LaunchRequest::default()
@@ -177,7 +182,7 @@ fn state_of(compute: &Compute, instance_id: &str) -> InstanceState {
 fn text_at(address: Ipv4Addr) -> String {
     let deadline = Instant::now() + PATIENCE;
     loop {
-        match get(address) {
+        match connect(address).and_then(get) {
             Ok(answer) if answer.starts_with("HTTP/1.0 200") => {
                 return answer.rsplit("\r\n\r\n").next().unwrap_or_default().to_owned();
             }
@@ -187,8 +192,11 @@ fn text_at(address: Ipv4Addr) -> String {
     }
 }
 
-fn get(address: Ipv4Addr) -> std::io::Result<String> {
-    let mut stream = TcpStream::connect_timeout(&SocketAddr::from((address, 8000)), Duration::from_secs(5))?;
+fn connect(address: Ipv4Addr) -> std::io::Result<TcpStream> {
+    TcpStream::connect_timeout(&SocketAddr::from((address, 8000)), Duration::from_secs(5))
+}
+
+fn get(mut stream: TcpStream) -> std::io::Result<String> {
     stream.set_read_timeout(Some(Duration::from_secs(10)))?;
     stream.write_all(b"GET /text HTTP/1.0\r\n\r\n")?;
     let mut answer = String::new();

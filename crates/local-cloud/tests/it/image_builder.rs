@@ -6,6 +6,7 @@ use crate::support::{Answer, Client, Sandbox, Unsigned};
 
 mod builds;
 mod configurations;
+mod running;
 mod versions;
 
 const REGION: &str = "arn:aws:imagebuilder:ap-southeast-2:000000000000";
@@ -136,4 +137,10 @@ async fn an_unknown_operation_answers_as_aws_does() {
     let cloud = Sandbox::start().await;
     let answer = put(&cloud.operator(), "ImportVmImage", json!({})).await;
     insta::assert_snapshot!(refusal(&answer), @"404 UnknownOperationException: The local cloud's Image Builder has no operation PUT /ImportVmImage");
+    for operation in
+        ["CreateImagePipeline", "CreateContainerRecipe", "CreateWorkflow", "CreateLifecyclePolicy", "RetryImage"]
+    {
+        let answer = put(&cloud.operator(), operation, json!({})).await;
+        assert_eq!((answer.status, answer.code().as_str()), (404, "UnknownOperationException"), "{operation}");
+    }
 }

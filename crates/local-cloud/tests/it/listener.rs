@@ -57,9 +57,13 @@ async fn a_second_cloud_in_the_same_directory_is_refused() {
 }
 
 #[tokio::test]
-async fn a_request_that_is_too_long_is_refused() {
+async fn a_request_that_is_too_long_is_refused_unless_it_brings_an_object() {
     let cloud = Sandbox::start().await;
     let form = format!("Action=DescribeImages&ImageId.1={}", "a".repeat(5 * 1024 * 1024));
     let answer = cloud.operator().form("ec2", &form).await;
     assert_eq!((answer.status, answer.code().as_str()), (413, "RequestEntityTooLarge"));
+
+    assert_eq!(cloud.operator().s3("PUT", "/veris-local", b"").await.status, 200);
+    let object = vec![7; 5 * 1024 * 1024];
+    assert_eq!(cloud.operator().s3("PUT", "/veris-local/large", &object).await.status, 200);
 }

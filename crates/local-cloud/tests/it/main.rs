@@ -3,11 +3,16 @@
 
 mod bedrock;
 mod botocore;
+mod clean_up;
+mod ebs;
 mod ec2_addresses;
 mod ec2_images;
 mod ec2_instances;
 mod ec2_launch;
+mod ec2_security_groups;
 mod ec2_tags;
+mod everywhere;
+mod faults;
 mod full_disk;
 mod guests;
 mod image_builder;
@@ -16,6 +21,7 @@ mod metadata;
 #[path = "../../../veris-chat/tests/it/python.rs"]
 mod python;
 mod s3;
+mod semantics;
 mod signatures;
 mod small_disk;
 mod ssm;

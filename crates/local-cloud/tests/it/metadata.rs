@@ -74,6 +74,8 @@ async fn the_roles_credentials_sign_requests() {
     let answer = guest.ask(&format!("{roles}{role}"), &[&token]).await;
     let credentials: serde_json::Value = serde_json::from_str(&answer.text).unwrap();
     let text = |name: &str| credentials[name].as_str().unwrap().to_owned();
+    let time = |name: &str| text(name).parse::<jiff::Timestamp>().unwrap();
+    assert_eq!(time("Expiration").duration_since(time("LastUpdated")), jiff::SignedDuration::from_hours(6));
     let (key, secret) = (text("AccessKeyId"), text("SecretAccessKey"));
     let client = Client { key, secret, token: Some(text("Token")), ..cloud.operator() };
     let caller = client.form("sts", "Action=GetCallerIdentity&Version=2011-06-15").await;
@@ -81,6 +83,33 @@ async fn the_roles_credentials_sign_requests() {
         caller.element("Arn").as_deref(),
         Some("arn:aws:sts::000000000000:assumed-role/local-instance-profile/i-0c0c0c0c0c0c0c0c0")
     );
+}
+
+#[tokio::test]
+async fn a_token_outlives_the_control_plane() {
+    let cloud = Sandbox::with_state(launched).await;
+    let token = Guest { layout: &cloud.layout, instance: INSTANCE }.token().await;
+    let cloud = cloud.stop().await.start().await;
+    let guest = Guest { layout: &cloud.layout, instance: INSTANCE };
+    assert_eq!(guest.ask("GET /latest/meta-data/instance-id", &[&token]).await.text, INSTANCE);
+}
+
+#[tokio::test]
+async fn every_version_tells_the_same_and_what_is_not_there_is_not_found() {
+    let cloud = Sandbox::with_state(launched).await;
+    let guest = Guest { layout: &cloud.layout, instance: INSTANCE };
+    let token = guest.token().await;
+    let versions = guest.ask("GET /", &[&token]).await.text;
+    assert!(versions.lines().count() > 10 && versions.ends_with("latest"), "{versions}");
+    for version in versions.lines() {
+        let region = guest.ask(&format!("GET /{version}/meta-data/placement/region"), &[&token]).await;
+        assert_eq!(region.text, "ap-southeast-2", "{version}");
+    }
+    assert_eq!(guest.ask("GET /latest/dynamic/instance-identity/", &[&token]).await.text, "document");
+    for absent in ["public-keys/", "tags/instance/", "spot/", "events/", "block-device-mapping/"] {
+        let answer = guest.ask(&format!("GET /latest/meta-data/{absent}"), &[&token]).await;
+        assert_eq!(answer.status, 404, "{absent}");
+    }
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! Buckets and objects.
 
+use std::fmt::Write as _;
+
 use crate::support::{Answer, Client, Sandbox, Unsigned, exchange, hash, in_session};
 
 #[tokio::test]
@@ -113,4 +115,128 @@ async fn a_body_in_unsigned_chunks_is_stored() {
     let stored = client.send(put).await;
     assert_eq!(stored.status, 200, "{}", stored.text());
     assert_eq!(&client.s3("GET", "/veris-local/chunked", b"").await.body[..], b"this");
+}
+
+/// A request with one more header.
+async fn with_header(client: &Client, method: &str, target: &str, header: (&str, &str), body: &[u8]) -> Answer {
+    let headers = vec![("x-amz-content-sha256", hash(body)), (header.0, header.1.to_owned())];
+    client.send(Unsigned { service: "s3", method, target, headers, body: body.to_vec() }).await
+}
+
+#[tokio::test]
+async fn a_bucket_is_made_listed_and_removed_when_it_is_empty() {
+    let cloud = Sandbox::start().await;
+    let client = cloud.operator();
+    for bucket in ["/first", "/second"] {
+        assert_eq!(client.s3("PUT", bucket, b"").await.status, 200);
+        assert_eq!(client.s3("HEAD", bucket, b"").await.status, 200);
+    }
+    let listed = client.s3("GET", "/", b"").await.text();
+    assert!(listed.contains("<Name>first</Name>") && listed.contains("<Name>second</Name>"), "{listed}");
+
+    client.s3("PUT", "/first/a/key", b"x").await;
+    let refused = client.s3("DELETE", "/first", b"").await;
+    assert_eq!((refused.status, refused.code().as_str()), (409, "BucketNotEmpty"), "{}", refused.text());
+    assert_eq!(client.s3("DELETE", "/first/a/key", b"").await.status, 204);
+    assert_eq!(client.s3("DELETE", "/first", b"").await.status, 204);
+    assert_eq!(client.s3("HEAD", "/first", b"").await.status, 404);
+    assert_eq!(client.s3("DELETE", "/first", b"").await.code(), "NoSuchBucket");
+}
+
+#[tokio::test]
+async fn a_part_of_an_object_is_read_and_a_copy_made() {
+    let cloud = Sandbox::start().await;
+    let client = cloud.operator();
+    client.s3("PUT", "/veris-local", b"").await;
+    client.s3("PUT", "/veris-local/digits", b"0123456789").await;
+    let part = with_header(&client, "GET", "/veris-local/digits", ("range", "bytes=2-4"), b"").await;
+    assert_eq!((part.status, &part.body[..]), (206, &b"234"[..]));
+
+    let source = ("x-amz-copy-source", "/veris-local/digits");
+    let copied = with_header(&client, "PUT", "/veris-local/copies/digits", source, b"").await;
+    assert_eq!(copied.status, 200, "{}", copied.text());
+    client.s3("DELETE", "/veris-local/digits", b"").await;
+    assert_eq!(&client.s3("GET", "/veris-local/copies/digits", b"").await.body[..], b"0123456789");
+}
+
+#[tokio::test]
+async fn a_large_object_arrives_in_parts() {
+    let cloud = Sandbox::start().await;
+    let client = cloud.operator();
+    client.s3("PUT", "/veris-local", b"").await;
+    let begun = client.s3("POST", "/veris-local/large?uploads=", b"").await;
+    let id = begun.element("UploadId").unwrap();
+    // AWS takes no smaller parts but the last.
+    let parts = [vec![1; 5 << 20], b"the end".to_vec()];
+    let mut list = String::new();
+    for (number, part) in (1..).zip(&parts) {
+        let target = format!("/veris-local/large?partNumber={number}&uploadId={id}");
+        let stored = client.s3("PUT", &target, part).await;
+        let tag = stored.headers["etag"].to_str().unwrap();
+        write!(list, "<Part><PartNumber>{number}</PartNumber><ETag>{tag}</ETag></Part>").unwrap();
+    }
+    assert_eq!(client.s3("HEAD", "/veris-local/large", b"").await.status, 404);
+    let list = format!("<CompleteMultipartUpload>{list}</CompleteMultipartUpload>");
+    let completed = client.s3("POST", &format!("/veris-local/large?uploadId={id}"), list.as_bytes()).await;
+    assert_eq!(completed.status, 200, "{}", completed.text());
+    assert!(client.s3("GET", "/veris-local/large", b"").await.body == parts.concat());
+}
+
+#[tokio::test]
+async fn an_object_is_replaced_by_those_who_know_it_only() {
+    let cloud = Sandbox::start().await;
+    let client = cloud.operator();
+    client.s3("PUT", "/veris-local", b"").await;
+    let (key, new) = ("/veris-local/lock", ("if-none-match", "*"));
+    let first = with_header(&client, "PUT", key, new, b"mine").await;
+    assert_eq!(first.status, 200, "{}", first.text());
+    assert_eq!(with_header(&client, "PUT", key, new, b"yours").await.code(), "PreconditionFailed");
+    let other = format!("\"{}\"", "0".repeat(32));
+    assert_eq!(with_header(&client, "PUT", key, ("if-match", &other), b"yours").await.status, 412);
+    let tag = first.headers["etag"].to_str().unwrap();
+    assert_eq!(with_header(&client, "PUT", key, ("if-match", tag), b"mine again").await.status, 200);
+    assert_eq!(client.s3("GET", key, b"").await.text(), "mine again");
+}
+
+#[tokio::test]
+async fn a_checksum_must_be_that_of_the_object() {
+    let cloud = Sandbox::start().await;
+    let client = cloud.operator();
+    client.s3("PUT", "/veris-local", b"").await;
+    let (name, value) = TRAILER.split_once(':').unwrap();
+    let stored = with_header(&client, "PUT", "/veris-local/key", (name, value), b"this").await;
+    assert_eq!((stored.status, stored.headers[name].to_str().unwrap()), (200, value), "{}", stored.text());
+    let refused = with_header(&client, "PUT", "/veris-local/key", (name, value), b"that").await;
+    assert_eq!((refused.status, refused.code().as_str()), (400, "BadDigest"));
+}
+
+#[tokio::test]
+async fn versions_encryption_policies_and_lifecycles_are_not_there() {
+    let cloud = Sandbox::start().await;
+    let client = cloud.operator();
+    client.s3("PUT", "/veris-local", b"").await;
+    client.s3("PUT", "/veris-local/key", b"plain").await;
+    for what in ["versioning", "encryption", "policy", "lifecycle"] {
+        let answer = client.s3("GET", &format!("/veris-local?{what}="), b"").await;
+        assert_eq!((answer.status, answer.code().as_str()), (501, "NotImplemented"), "{what}");
+    }
+    assert_eq!(client.s3("GET", "/veris-local/key?versionId=1", b"").await.code(), "NotImplemented");
+    assert_eq!(client.s3("DELETE", "/veris-local/key?versionId=1", b"").await.code(), "NotImplemented");
+    let secret = ("x-amz-server-side-encryption", "aws:kms");
+    let refused = with_header(&client, "PUT", "/veris-local/key", secret, b"secret").await;
+    assert_eq!((refused.status, refused.code().as_str()), (501, "NotImplemented"), "{}", refused.text());
+    assert_eq!(client.s3("GET", "/veris-local/key", b"").await.text(), "plain");
+}
+
+#[tokio::test]
+async fn a_key_is_an_object_or_a_folder() {
+    let cloud = Sandbox::start().await;
+    let client = cloud.operator();
+    client.s3("PUT", "/veris-local", b"").await;
+    assert_eq!(client.s3("PUT", "/veris-local/a", b"object").await.status, 200);
+    assert!(client.s3("PUT", "/veris-local/a/b", b"below it").await.status >= 400);
+    assert_eq!(client.s3("GET", "/veris-local/a", b"").await.text(), "object");
+    assert_eq!(client.s3("PUT", "/veris-local/c/d", b"object").await.status, 200);
+    assert!(client.s3("PUT", "/veris-local/c", b"above it").await.status >= 400);
+    assert_eq!(client.s3("GET", "/veris-local/c/d", b"").await.text(), "object");
 }

@@ -170,7 +170,7 @@ async fn a_service_that_does_not_exist_here() {
     <Error>
     <Type>Sender</Type>
     <Code>UnknownService</Code>
-    <Message>The local cloud does not emulate the service 'iam' of the credential scope; it emulates ec2, imagebuilder, s3, ssm, sts and bedrock</Message>
+    <Message>The local cloud does not emulate the service 'iam' of the credential scope; it emulates ec2, ebs, imagebuilder, s3, ssm, sts and bedrock</Message>
     </Error>
     <RequestId>…</RequestId>
     </ErrorResponse>
@@ -186,4 +186,30 @@ async fn a_url_presigned_in_the_old_way_is_refused_with_the_cure() {
     let answer = exchange(&cloud.url, request.unwrap()).await;
     assert_eq!((answer.status, answer.code().as_str()), (400, "InvalidRequest"));
     assert!(answer.text().contains("Please use AWS4-HMAC-SHA256"), "{}", answer.text());
+}
+
+#[tokio::test]
+async fn an_operation_that_was_not_signed() {
+    let cloud = Sandbox::start().await;
+    let headers = vec![("content-type", "application/x-amz-json-1.1".to_owned())];
+    let body = b"{}".to_vec();
+    let mut request = cloud.operator().sign(Unsigned { service: "ssm", method: "POST", target: "/", headers, body });
+    request.headers_mut().insert("x-amz-target", "AmazonSSM.DescribeParameters".parse().unwrap());
+    let answer = exchange(&cloud.url, request).await;
+    assert_eq!((answer.status, answer.code().as_str()), (400, "IncompleteSignatureException"));
+    assert!(answer.text().contains("'X-Amz-Target' must be a 'SignedHeader'"), "{}", answer.text());
+}
+
+#[tokio::test]
+async fn a_signature_that_holds_in_every_region() {
+    let cloud = Sandbox::start().await;
+    let headers = vec![("content-type", "application/x-www-form-urlencoded".to_owned())];
+    let body = b"Action=GetCallerIdentity&Version=2011-06-15".to_vec();
+    let mut request = cloud.operator().sign(Unsigned { service: "sts", method: "POST", target: "/", headers, body });
+    let authorization = request.headers()["authorization"].to_str().unwrap();
+    let of_version_4a = authorization.replace("AWS4-HMAC-SHA256", "AWS4-ECDSA-P256-SHA256");
+    request.headers_mut().insert("authorization", of_version_4a.parse().unwrap());
+    let answer = exchange(&cloud.url, request).await;
+    assert_eq!((answer.status, answer.code().as_str()), (400, "IncompleteSignature"));
+    assert!(answer.text().contains("verifies AWS4-HMAC-SHA256"), "{}", answer.text());
 }

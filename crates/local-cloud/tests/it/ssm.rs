@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{Answer, Client, Sandbox, baked};
+use crate::support::{Answer, Client, Sandbox, baked, in_session};
 
 /// The answer with its times blotted out.
 fn shown(answer: &Answer) -> String {
@@ -125,4 +125,72 @@ async fn what_cannot_be_written_is_refused() {
     let image = json!({"Name": "/a", "Value": "ami-0", "Type": "String", "DataType": "aws:ec2:image"});
     assert_eq!(refused(image).await, "ValidationException");
     assert_eq!(client.ssm("SendCommand", json!({})).await.code(), "UnknownOperationException");
+}
+
+#[tokio::test]
+async fn parameters_are_found_by_name_type_and_data_type_and_removed_together() {
+    let cloud = Sandbox::with_state(baked).await;
+    let client = cloud.operator();
+    for (name, value, kind, data_type) in [
+        ("/veris/ami", "ami-0a0a0a0a0a0a0a0a0", "String", "aws:ec2:image"),
+        ("/veris/hosts", "a,b", "StringList", "text"),
+        ("/other", "x", "String", "text"),
+    ] {
+        let put = json!({"Name": name, "Value": value, "Type": kind, "DataType": data_type});
+        assert_eq!(client.ssm("PutParameter", put).await.status, 200);
+    }
+    let found = |key: &str, option: &str, value: &str| {
+        let filters = json!([{"Key": key, "Option": option, "Values": [value]}]);
+        let client = cloud.operator();
+        async move { client.ssm("DescribeParameters", json!({"ParameterFilters": filters})).await }
+    };
+    assert_eq!(names(&found("Name", "Contains", "eris").await), ["/veris/ami", "/veris/hosts"]);
+    assert_eq!(names(&found("Type", "Equals", "StringList").await), ["/veris/hosts"]);
+    assert!(names(&found("DataType", "Equals", "aws:ec2:image").await).contains(&"/veris/ami".to_owned()));
+    assert_eq!(found("Tier", "Equals", "Standard").await.code(), "InvalidFilterKey");
+
+    let removed = client.ssm("DeleteParameters", json!({"Names": ["/veris/ami", "/absent", "/other"]})).await;
+    assert_eq!(removed.text(), r#"{"DeletedParameters":["/veris/ami","/other"],"InvalidParameters":["/absent"]}"#);
+}
+
+#[tokio::test]
+async fn an_instance_reads_parameters_by_their_names_only() {
+    let cloud = Sandbox::with_state(in_session).await;
+    let kept = json!({"Name": "/kept", "Value": "yes", "Type": "String"});
+    assert_eq!(cloud.operator().ssm("PutParameter", kept.clone()).await.status, 200);
+    let instance = cloud.instance();
+    assert_eq!(instance.ssm("GetParameter", json!({"Name": "/kept"})).await.status, 200);
+    assert_eq!(names(&instance.ssm("GetParameters", json!({"Names": ["/kept"]})).await), ["/kept"]);
+    for (operation, input) in [
+        ("GetParametersByPath", json!({"Path": "/"})),
+        ("DescribeParameters", json!({})),
+        ("PutParameter", kept),
+        ("DeleteParameter", json!({"Name": "/kept"})),
+    ] {
+        assert_eq!(instance.ssm(operation, input).await.code(), "AccessDeniedException", "{operation}");
+    }
+}
+
+#[tokio::test]
+async fn a_secret_is_stored_and_read_like_any_string() {
+    let cloud = Sandbox::start().await;
+    let secret = json!({"Name": "/secret", "Value": "hunter2", "Type": "SecureString"});
+    assert_eq!(cloud.operator().ssm("PutParameter", secret).await.status, 200);
+    let read = cloud.operator().ssm("GetParameter", json!({"Name": "/secret"})).await;
+    assert!(read.text().contains(r#""Type":"SecureString","Value":"hunter2""#), "{}", read.text());
+}
+
+#[tokio::test]
+async fn there_is_one_tier_and_no_labels_policies_or_history() {
+    let cloud = Sandbox::start().await;
+    let client = cloud.operator();
+    let put = json!({"Name": "/a", "Value": "x", "Type": "String"});
+    for (member, value) in [("Tier", "Advanced"), ("Policies", "[]"), ("Value", &"x".repeat(4097))] {
+        let mut asked = put.clone();
+        asked[member] = json!(value);
+        assert_eq!(client.ssm("PutParameter", asked).await.code(), "ValidationException", "{member}");
+    }
+    for operation in ["LabelParameterVersion", "GetParameterHistory"] {
+        assert_eq!(client.ssm(operation, json!({"Name": "/a"})).await.code(), "UnknownOperationException");
+    }
 }

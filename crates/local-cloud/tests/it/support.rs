@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use hmac::{Hmac, KeyInit, Mac};
@@ -9,11 +10,12 @@ use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use jiff::Timestamp;
+use local_cloud::compute::Compute;
 use local_cloud::layout::Layout;
 use local_cloud::parent_image::{Boot, Parent};
 use local_cloud::state::{Address, Association, Image, ImageState, Instance, InstanceState, Session, Snapshot, State};
 use local_cloud::store::Store;
-use local_cloud::{Credentials, Endpoint, Options, ServeError};
+use local_cloud::{Cloud, Credentials, Endpoint, Options, ServeError};
 use sha2::{Digest, Sha256};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
@@ -45,18 +47,34 @@ impl Sandbox {
                 Ok(())
             })
             .unwrap();
-        Self::open(directory).await
+        Self::open(directory, false).await
+    }
+
+    /// Starts a cloud in which requests may ask for faults.
+    pub(crate) async fn with_faults() -> Self {
+        Self::open(tempfile::tempdir().unwrap(), true).await
     }
 
     /// Starts with files in this place.
     pub(crate) async fn below(place: &std::path::Path) -> Self {
-        Self::open(tempfile::tempdir_in(place).unwrap()).await
+        Self::open(tempfile::tempdir_in(place).unwrap(), false).await
     }
 
-    async fn open(directory: tempfile::TempDir) -> Self {
+    /// Starts a cloud that puts this component runner into its build instances.
+    pub(crate) async fn with_runner(runner: PathBuf) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let options = Options { toe: runner, ..options(&layout(&directory), None) };
+        Self::serve(directory, options).await
+    }
+
+    async fn open(directory: tempfile::TempDir, faults: bool) -> Self {
+        let options = Options { faults, ..options(&layout(&directory), None) };
+        Self::serve(directory, options).await
+    }
+
+    async fn serve(directory: tempfile::TempDir, options: Options) -> Self {
         let layout = layout(&directory);
         let (stop, stopped) = oneshot::channel();
-        let options = options(&layout, None);
         let served = tokio::spawn(local_cloud::serve(options, async {
             let _ = stopped.await;
         }));
@@ -85,6 +103,7 @@ impl Sandbox {
             secret: credentials.secret_access_key,
             token: None,
             date: Timestamp::now(),
+            region: "ap-southeast-2",
         }
     }
 
@@ -108,7 +127,7 @@ pub(crate) struct Stopped {
 
 impl Stopped {
     pub(crate) async fn start(self) -> Sandbox {
-        Sandbox::open(self.directory).await
+        Sandbox::open(self.directory, false).await
     }
 }
 
@@ -128,7 +147,31 @@ pub(crate) fn options(layout: &Layout, port: Option<u16>) -> Options {
     fs_err::write(&disk, header).unwrap();
     let boot = Boot::Kernel { kernel: directory.join("vmlinuz"), initrd: directory.join("initrd") };
     let parent = Parent { digest, directory, disk, boot };
-    Options { layout: layout.clone(), port, toe: PathBuf::from("veris-toe"), pipe: vec!["true".into()], parent }
+    Options {
+        layout: layout.clone(),
+        port,
+        toe: PathBuf::from("veris-toe"),
+        pipe: vec!["true".into()],
+        parent,
+        faults: false,
+    }
+}
+
+/// A cloud that nobody serves, for its handlers alone: what its state says stays so, whether or not there is such a guest.
+pub(crate) fn unserved(make: impl FnOnce(&mut State)) -> (Arc<Cloud>, tempfile::TempDir) {
+    let directory = tempfile::tempdir().unwrap();
+    let layout = layout(&directory);
+    fs_err::create_dir_all(&layout.directory).unwrap();
+    let store = Arc::new(Store::open(layout.state()).unwrap());
+    let prepared = store.change(|state| {
+        make(state);
+        Ok(())
+    });
+    prepared.unwrap();
+    let credentials = Credentials::load_or_create(&layout).unwrap();
+    let options = options(&layout, None);
+    let compute = Arc::new(Compute::new(Arc::clone(&store), layout.clone(), options.parent, options.pipe));
+    (Arc::new(Cloud::new(store, layout, compute, credentials, options.toe).unwrap()), directory)
 }
 
 /// Signs and sends requests.
@@ -138,6 +181,7 @@ pub(crate) struct Client {
     pub(crate) secret: String,
     pub(crate) token: Option<String>,
     pub(crate) date: Timestamp,
+    pub(crate) region: &'static str,
 }
 
 /// A request before it is signed.
@@ -210,6 +254,26 @@ impl Client {
         self.send(Unsigned { service: "ssm", method: "POST", target: "/", headers, body }).await
     }
 
+    /// One call of each protocol that changes nothing, with this fault asked for.
+    pub(crate) async fn unlucky(&self, service: &str, fault: &str) -> Option<Answer> {
+        let form = |form: &str| ("/", "application/x-www-form-urlencoded", form.as_bytes().to_vec());
+        let (target, kind, body) = match service {
+            "ec2" => form("Action=DescribeAddresses&Version=2016-11-15"),
+            "sts" => form("Action=GetCallerIdentity&Version=2011-06-15"),
+            "ssm" => ("/", "application/x-amz-json-1.1", br#"{"Path":"/"}"#.to_vec()),
+            "imagebuilder" => ("/ListComponents", "application/json", b"{}".to_vec()),
+            _ => ("/", "", Vec::new()),
+        };
+        let method = if service == "s3" { "GET" } else { "POST" };
+        let mut headers = vec![("content-type", kind.to_owned()), ("x-local-cloud-fault", fault.to_owned())];
+        match service {
+            "ssm" => headers.push(("x-amz-target", "AmazonSSM.GetParametersByPath".to_owned())),
+            "s3" => headers.push(("x-amz-content-sha256", hash(&body))),
+            _ => {}
+        }
+        attempt(&self.url, self.sign(Unsigned { service, method, target, headers, body })).await
+    }
+
     pub(crate) async fn s3(&self, method: &str, target: &str, body: &[u8]) -> Answer {
         self.s3_with(method, target, &hash(body), body).await
     }
@@ -225,7 +289,7 @@ impl Client {
     }
 
     fn scope(&self, service: &str) -> String {
-        format!("{}/ap-southeast-2/{service}/aws4_request", self.date.strftime("%Y%m%d"))
+        format!("{}/{}/{service}/aws4_request", self.date.strftime("%Y%m%d"), self.region)
     }
 
     /// Signs what follows the scope in a string to sign.
@@ -268,14 +332,19 @@ impl Client {
 
 /// Sends a request as it is, over a connection of its own.
 pub(crate) async fn exchange(url: &str, request: hyper::Request<Full<Bytes>>) -> Answer {
+    attempt(url, request).await.unwrap()
+}
+
+/// `None` where the connection ends without an answer.
+async fn attempt(url: &str, request: hyper::Request<Full<Bytes>>) -> Option<Answer> {
     let stream = TcpStream::connect(url.trim_start_matches("http://")).await.unwrap();
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
     let driver = tokio::spawn(connection);
-    let (parts, body) = sender.send_request(request).await.unwrap().into_parts();
+    let (parts, body) = sender.send_request(request).await.ok()?.into_parts();
     let body = body.collect().await.unwrap().to_bytes();
     drop(sender);
     let _ = driver.await.unwrap();
-    Answer { status: parts.status.as_u16(), headers: parts.headers, body }
+    Some(Answer { status: parts.status.as_u16(), headers: parts.headers, body })
 }
 
 pub(crate) fn hash(bytes: &[u8]) -> String {
@@ -338,6 +407,7 @@ pub(crate) fn launched(state: &mut State) {
         volume_tags: [("Name".to_owned(), "root".to_owned())].into(),
         key_name: None,
         security_groups: vec!["sg-00000000000000000".into()],
+        subnet_id: "subnet-00000000000000000".into(),
         instance_profile: Some("local-instance-profile".into()),
         http_put_response_hop_limit: 1,
         client_token: Some("token-1".into()),

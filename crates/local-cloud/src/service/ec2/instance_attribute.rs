@@ -1,10 +1,11 @@
-//! `DescribeInstanceAttribute`: the user data above all.
+//! What an instance was launched with: its user data, which stays, and its type, which can be changed while it is stopped.
 
 use serde::Serialize;
 
 use super::instances::find;
-use super::{Answer, Call, user_data};
+use super::{Answer, Call, launch, user_data};
 use crate::fault::Fault;
+use crate::state::InstanceState;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -41,4 +42,31 @@ pub(super) fn describe(call: &Call<'_>) -> Answer {
         }
     }
     call.answer(&answer)
+}
+
+/// Only the type can be changed; the next start gives the guest that type's memory.
+pub(super) fn modify(call: &Call<'_>) -> Answer {
+    let (form, id) = (&call.form, call.form.required("InstanceId")?);
+    let asked = match form.text("Attribute") {
+        None => form.required("InstanceType.Value")?,
+        Some("instanceType") => form.required("Value")?,
+        Some(other) => {
+            let message = format!("The local cloud does not change the attribute '{other}'");
+            return Err(Fault::client("InvalidParameterValue", message));
+        }
+    };
+    let instance_type = launch::instance_type(asked)?;
+    call.cloud.store.read(|state| find(state, id).map(|_| ()))?;
+    call.ready()?;
+    call.cloud.store.change(|state| {
+        find(state, id)?;
+        let Some(instance) = state.instances.get_mut(id) else { return Ok(()) };
+        if instance.state != InstanceState::Stopped {
+            let message = format!("The instance '{id}' is not in the 'stopped' state.");
+            return Err(Fault::client("IncorrectInstanceState", message));
+        }
+        instance.instance_type = instance_type;
+        Ok(())
+    })?;
+    call.answer_true()
 }

@@ -6,8 +6,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::filters::{Filters, Table};
-use super::network::{self, Group};
+use super::network;
 use super::pages::Page;
+use super::security_groups::Group;
 use super::tags::{self, TagItem};
 use super::{Answer, Call, is_id, time};
 use crate::fault::Fault;
@@ -62,7 +63,7 @@ pub(super) struct InstanceItem {
     placement: Placement,
     monitoring: Monitoring,
     #[serde(skip_serializing_if = "Option::is_none")]
-    subnet_id: Option<&'static str>,
+    subnet_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     vpc_id: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -177,7 +178,7 @@ impl InstanceItem {
             launch_time: time(instance.launched),
             placement: Placement { availability_zone: zone.to_owned(), group_name: "", tenancy: "default" },
             monitoring: Monitoring { state: "disabled" },
-            subnet_id: is_there.then_some(network::SUBNET),
+            subnet_id: is_there.then(|| instance.subnet_id.clone()),
             vpc_id: is_there.then_some(network::VPC),
             private_ip_address: is_there.then_some(instance.address),
             ip_address: public,
@@ -248,7 +249,7 @@ const FILTERS: &Table<InstanceItem> = &[
     ("key-name", |instance| instance.key_name.iter().cloned().collect()),
     ("launch-time", |instance| vec![instance.launch_time.clone()]),
     ("private-ip-address", |instance| instance.private_ip_address.iter().map(ToString::to_string).collect()),
-    ("subnet-id", |instance| instance.subnet_id.iter().map(ToString::to_string).collect()),
+    ("subnet-id", |instance| instance.subnet_id.iter().cloned().collect()),
     ("vpc-id", |instance| instance.vpc_id.iter().map(ToString::to_string).collect()),
 ];
 

@@ -1,7 +1,7 @@
 //! `RunInstances`: what was asked for is checked here, [`Compute::launch`](crate::compute::Compute::launch) does it.
 
 use super::instances::{InstanceItem, Reservation};
-use super::{Answer, Call, images, is_id, network, tags, user_data};
+use super::{Answer, Call, images, is_id, security_groups, tags, user_data};
 use crate::compute::LaunchRequest;
 use crate::fault::Fault;
 use crate::state::{Image, ImageState, State, Tags};
@@ -40,10 +40,11 @@ fn read(call: &Call<'_>) -> Result<(LaunchRequest, Tags), Fault> {
     no_effect(form)?;
     let kinds = ["instance", "volume"];
     let request = LaunchRequest {
-        instance_type: instance_type(form)?,
+        instance_type: instance_type(form.required("InstanceType")?)?,
         user_data: form.text("UserData").map(user_data::read).transpose()?,
         key_name: form.text("KeyName").map(ToOwned::to_owned),
-        security_groups: security_groups(form)?,
+        security_groups: groups(form)?,
+        subnet_id: subnet(form)?,
         instance_profile: instance_profile(&form.structure("IamInstanceProfile"))?,
         volume_gib: volume_gib(form, &image)?,
         http_put_response_hop_limit: hop_limit(&form.structure("MetadataOptions"))?,
@@ -75,10 +76,6 @@ fn image(state: &State, text: &str) -> Result<Image, Fault> {
 
 /// Parameters whose only values here are those that are true anyway.
 fn no_effect(form: &Form<'_>) -> Result<(), Fault> {
-    let subnet = form.text("SubnetId");
-    if let Some(subnet) = subnet.filter(|subnet| !is_id(subnet, "subnet-")) {
-        return Err(Fault::client("InvalidSubnetID.NotFound", format!("The subnet ID '{subnet}' does not exist")));
-    }
     let fixed = [
         ("InstanceInitiatedShutdownBehavior", "stop"),
         ("DisableApiTermination", "false"),
@@ -98,8 +95,17 @@ fn no_effect(form: &Form<'_>) -> Result<(), Fault> {
     Ok(())
 }
 
-fn instance_type(form: &Form<'_>) -> Result<String, Fault> {
-    let text = form.required("InstanceType")?;
+/// Any subnet is taken, so that a recipe's can be tried; only `capacity.json` tells them apart.
+fn subnet(form: &Form<'_>) -> Result<Option<String>, Fault> {
+    let subnet = form.text("SubnetId");
+    if let Some(subnet) = subnet.filter(|subnet| !is_id(subnet, "subnet-")) {
+        return Err(Fault::client("InvalidSubnetID.NotFound", format!("The subnet ID '{subnet}' does not exist")));
+    }
+    Ok(subnet.map(ToOwned::to_owned))
+}
+
+/// Any type is taken that has the shape of AWS's.
+pub(super) fn instance_type(text: &str) -> Result<String, Fault> {
     let is_word = |word: &str| !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
     match text.split_once('.') {
         Some((family, size)) if is_word(family) && is_word(size) => Ok(text.to_owned()),
@@ -107,19 +113,19 @@ fn instance_type(form: &Form<'_>) -> Result<String, Fault> {
     }
 }
 
-fn security_groups(form: &Form<'_>) -> Result<Vec<String>, Fault> {
+fn groups(form: &Form<'_>) -> Result<Vec<String>, Fault> {
     let mut groups: Vec<String> = form.list("SecurityGroupId").into_iter().map(ToOwned::to_owned).collect();
     for name in form.list("SecurityGroup") {
-        if name != network::DEFAULT_GROUP_NAME {
+        if name != security_groups::DEFAULT_GROUP_NAME {
             return Err(Fault::client("InvalidGroup.NotFound", format!("The security group '{name}' does not exist")));
         }
-        groups.push(network::DEFAULT_GROUP.to_owned());
+        groups.push(security_groups::DEFAULT_GROUP.to_owned());
     }
     if let Some(id) = groups.iter().find(|id| !is_id(id, "sg-")) {
         return Err(Fault::client("InvalidGroupId.Malformed", format!("Invalid id: \"{id}\" (expecting \"sg-...\")")));
     }
     if groups.is_empty() {
-        groups.push(network::DEFAULT_GROUP.to_owned());
+        groups.push(security_groups::DEFAULT_GROUP.to_owned());
     }
     Ok(groups)
 }

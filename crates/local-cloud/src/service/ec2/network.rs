@@ -1,101 +1,15 @@
-//! One default VPC with one subnet and one security group, which filter nothing: everything is on loopback.
+//! One default VPC with one subnet: everything is on loopback.
 
 use serde::Serialize;
 
 use super::filters::{Filters, Table};
 use super::{Answer, Call};
 use crate::fault::Fault;
-use crate::state::ACCOUNT;
+use crate::state::{ACCOUNT, SUBNET};
 use crate::wire::xml::Items;
 
 pub(super) const VPC: &str = "vpc-00000000000000000";
-pub(super) const SUBNET: &str = "subnet-00000000000000000";
-pub(super) const DEFAULT_GROUP: &str = "sg-00000000000000000";
-pub(super) const DEFAULT_GROUP_NAME: &str = "default";
-const CIDR: &str = "127.0.0.0/8";
-
-/// A security group as an instance names it.
-#[derive(Clone, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Group {
-    pub(super) group_id: String,
-    group_name: String,
-}
-
-impl Group {
-    /// Groups that were named by a caller exist only as their ids.
-    pub(super) fn of(id: &str) -> Self {
-        let name = if id == DEFAULT_GROUP { DEFAULT_GROUP_NAME } else { id };
-        Self { group_id: id.to_owned(), group_name: name.to_owned() }
-    }
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct SecurityGroups {
-    security_group_info: Items<SecurityGroup>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct SecurityGroup {
-    owner_id: &'static str,
-    group_id: &'static str,
-    group_name: &'static str,
-    group_description: &'static str,
-    vpc_id: &'static str,
-    ip_permissions: Items<Permission>,
-    ip_permissions_egress: Items<Permission>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Permission {
-    ip_protocol: &'static str,
-    ip_ranges: Items<IpRange>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct IpRange {
-    cidr_ip: &'static str,
-}
-
-fn everything() -> Items<Permission> {
-    let ranges = [IpRange { cidr_ip: CIDR }].into_iter().collect();
-    [Permission { ip_protocol: "-1", ip_ranges: ranges }].into_iter().collect()
-}
-
-const GROUP_FILTERS: &Table<SecurityGroup> = &[
-    ("description", |group| vec![group.group_description.to_owned()]),
-    ("group-id", |group| vec![group.group_id.to_owned()]),
-    ("group-name", |group| vec![group.group_name.to_owned()]),
-    ("owner-id", |group| vec![group.owner_id.to_owned()]),
-    ("vpc-id", |group| vec![group.vpc_id.to_owned()]),
-];
-
-pub(super) fn describe_security_groups(call: &Call<'_>) -> Answer {
-    let filters = Filters::read(&call.form)?;
-    let (ids, names) = (call.form.list("GroupId"), call.form.list("GroupName"));
-    call.form.ignore(&["MaxResults", "NextToken"]);
-    call.ready()?;
-    let unknown_id = ids.iter().find(|id| **id != DEFAULT_GROUP);
-    if let Some(other) = unknown_id.or_else(|| names.iter().find(|name| **name != DEFAULT_GROUP_NAME)) {
-        let message = format!("The security group '{other}' does not exist");
-        return Err(Fault::client("InvalidGroup.NotFound", message));
-    }
-    let group = SecurityGroup {
-        owner_id: ACCOUNT,
-        group_id: DEFAULT_GROUP,
-        group_name: DEFAULT_GROUP_NAME,
-        group_description: "default VPC security group",
-        vpc_id: VPC,
-        ip_permissions: everything(),
-        ip_permissions_egress: everything(),
-    };
-    let groups = filters.keep(vec![group], GROUP_FILTERS, |_| &[])?;
-    call.answer(&SecurityGroups { security_group_info: groups.into_iter().collect() })
-}
+pub(super) const CIDR: &str = "127.0.0.0/8";
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]

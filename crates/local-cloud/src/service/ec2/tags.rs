@@ -116,7 +116,8 @@ pub(super) fn describe(call: &Call<'_>) -> Answer {
         let volumes = state.instances.values().filter(|instance| instance.terminated.is_none());
         let volumes = volumes.map(|instance| (&instance.volume_id, "volume", &instance.volume_tags));
         let addresses = state.addresses.iter().map(|(id, address)| (id, "elastic-ip", &address.tags));
-        let resources = images.chain(snapshots).chain(instances).chain(volumes).chain(addresses);
+        let rules = state.security_group_rules.iter().map(|(id, rule)| (id, "security-group-rule", &rule.tags));
+        let resources = images.chain(snapshots).chain(instances).chain(volumes).chain(addresses).chain(rules);
         resources.flat_map(|(id, kind, tags)| items(tags).into_iter().map(|tag| description(id, kind, tag))).collect()
     });
     let (tags, next_token) = page.cut(filters.keep(all, FILTERS, |tag| &tag.tag)?);
@@ -165,6 +166,7 @@ fn of_resource<'a>(state: &'a mut State, id: &str) -> Result<&'a mut Tags, Fault
         "snap" => state.snapshots.get_mut(id).map(|snapshot| &mut snapshot.tags),
         "i" => state.instances.get_mut(id).map(|instance| &mut instance.tags),
         "eipalloc" => state.addresses.get_mut(id).map(|address| &mut address.tags),
+        "sgr" => state.security_group_rules.get_mut(id).map(|rule| &mut rule.tags),
         "vol" => {
             let mut live = state.instances.values_mut().filter(|instance| instance.terminated.is_none());
             live.find(|instance| instance.volume_id == id).map(|instance| &mut instance.volume_tags)
@@ -176,6 +178,7 @@ fn of_resource<'a>(state: &'a mut State, id: &str) -> Result<&'a mut Tags, Fault
         "snap" => ("InvalidSnapshot.NotFound", "snapshot"),
         "i" => ("InvalidInstanceID.NotFound", "instance ID"),
         "eipalloc" => ("InvalidAllocationID.NotFound", "allocation ID"),
+        "sgr" => ("InvalidSecurityGroupRuleId.NotFound", "security group rule ID"),
         _ => ("InvalidVolume.NotFound", "volume"),
     };
     found.ok_or_else(|| Fault::client(code, format!("The {what} '{id}' does not exist")))

@@ -105,6 +105,10 @@ fn check(wanted: &Create) -> Result<(), Fault> {
         if size.is_some_and(|size| !(1..=16_000).contains(&size)) {
             return Err(refused("blockDeviceMappings", "'volumeSize' must be between 1 and 16000"));
         }
+        let ebs = mapping.ebs.as_ref();
+        if ebs.is_some_and(|ebs| ebs.encrypted == Some(true) || ebs.kms_key_id.is_some()) {
+            return Err(refused("blockDeviceMappings", "The local cloud does not encrypt volumes"));
+        }
     }
     Ok(())
 }

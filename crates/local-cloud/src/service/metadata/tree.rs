@@ -139,6 +139,7 @@ mod tests {
             volume_tags: Tags::new(),
             key_name: None,
             security_groups: vec!["sg-1".into()],
+            subnet_id: "subnet-00000000000000000".into(),
             instance_profile: Some("local-instance-profile".into()),
             http_put_response_hop_limit: 1,
             client_token: None,

@@ -1,5 +1,7 @@
 """Calls every operation that the tool uses, as it uses them, and the errors that it tells apart. Prints what does not fit the model."""
 
+import base64
+import hashlib
 import sys
 import time
 
@@ -10,7 +12,7 @@ from botocore.exceptions import ClientError
 from strict import Strict
 
 ENDPOINT = sys.argv[1]
-IMAGE, INSTANCE, ALLOCATION = sys.argv[2:5]
+IMAGE, INSTANCE, ALLOCATION, SNAPSHOT = sys.argv[2:6]
 TAGS = {"veris:service": "veris-chat"}
 DOCUMENT = """
 name: install
@@ -27,9 +29,9 @@ strict = Strict()
 session = boto3.Session()
 session.events.register("before-parse", strict.look)
 without_retries = Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"})
-ec2, builder, ssm, s3, sts = (
+ec2, builder, ssm, s3, sts, ebs = (
     session.client(name, endpoint_url=ENDPOINT, config=without_retries)
-    for name in ("ec2", "imagebuilder", "ssm", "s3", "sts")
+    for name in ("ec2", "imagebuilder", "ssm", "s3", "sts", "ebs")
 )
 
 
@@ -66,6 +68,10 @@ def instances():
     ec2.describe_tags(Filters=[{"Name": "resource-id", "Values": [INSTANCE]}])
     ec2.delete_tags(Resources=[INSTANCE], Tags=[{"Key": "veris:promoted-at"}])
     ec2.stop_instances(InstanceIds=[INSTANCE])
+    ec2.describe_instance_types(InstanceTypes=["t3.small", "t3.medium"])
+    refused("InvalidInstanceType", ec2.describe_instance_types, InstanceTypes=["medium"])
+    refused("DryRunOperation", ec2.modify_instance_attribute, InstanceId=INSTANCE, InstanceType={"Value": "t3.small"}, DryRun=True)
+    ec2.modify_instance_attribute(InstanceId=INSTANCE, InstanceType={"Value": "t3.small"})
     refused("InvalidInstanceID.NotFound", ec2.describe_instances, InstanceIds=["i-0123456789abcdef0"])
     launch = {"ImageId": IMAGE, "InstanceType": "t3.medium", "MinCount": 1, "MaxCount": 1}
     refused("DryRunOperation", ec2.run_instances, DryRun=True, ClientToken="token", **launch)
@@ -75,8 +81,24 @@ def instances():
 def network():
     for describe in (ec2.describe_regions, ec2.describe_availability_zones, ec2.describe_vpcs, ec2.describe_subnets):
         describe()
-    ec2.describe_security_groups()
     ec2.describe_key_pairs()
+    group = ec2.describe_security_groups()["SecurityGroups"][0]["GroupId"]
+    permission = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": "203.0.113.7/32", "Description": "veris: user/ada"}]}
+    six = {"IpProtocol": "tcp", "FromPort": 8000, "ToPort": 8000, "Ipv6Ranges": [{"CidrIpv6": "2001:db8::/48", "Description": "veris: user/ada"}]}
+    tags = [{"ResourceType": "security-group-rule", "Tags": [{"Key": "a", "Value": "b"}]}]
+    added = ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[permission, six], TagSpecifications=tags)
+    rules = [rule["SecurityGroupRuleId"] for rule in added["SecurityGroupRules"]]
+    refused("InvalidPermission.Duplicate", ec2.authorize_security_group_ingress, GroupId=group, IpPermissions=[permission])
+    refused("InvalidGroup.NotFound", ec2.authorize_security_group_ingress, GroupId="sg-0123456789abcdef0", IpPermissions=[permission])
+    refused("InvalidPermission.Malformed", ec2.authorize_security_group_ingress, GroupId=group, IpPermissions=[{**permission, "IpProtocol": "http"}])
+    ec2.describe_security_groups(GroupIds=[group])
+    ec2.describe_security_group_rules(Filters=[{"Name": "group-id", "Values": [group]}])
+    ec2.update_security_group_rule_descriptions_ingress(
+        GroupId=group, SecurityGroupRuleDescriptions=[{"SecurityGroupRuleId": rules[0], "Description": "other"}]
+    )
+    ec2.revoke_security_group_ingress(GroupId=group, SecurityGroupRuleIds=rules)
+    refused("InvalidSecurityGroupRuleId.NotFound", ec2.revoke_security_group_ingress, GroupId=group, SecurityGroupRuleIds=rules)
+    refused("InvalidPermission.NotFound", ec2.revoke_security_group_ingress, GroupId=group, IpPermissions=[permission])
 
 
 def addresses():
@@ -91,6 +113,20 @@ def addresses():
     refused("InvalidAllocationID.NotFound", ec2.associate_address, AllocationId="eipalloc-0123456789abcdef0", InstanceId=INSTANCE)
     ec2.release_address(AllocationId=made)
     ec2.terminate_instances(InstanceIds=[INSTANCE])
+
+
+def blocks():
+    listed = ebs.list_snapshot_blocks(SnapshotId=SNAPSHOT, MaxResults=100, StartingBlockIndex=0)
+    strict.expect("ListSnapshotBlocks", (listed["BlockSize"], listed["VolumeSize"], listed["ExpiryTime"].year >= 2026), (524288, 30, True))
+    block = listed["Blocks"][0]
+    got = ebs.get_snapshot_block(SnapshotId=SNAPSHOT, **block)
+    data = got["BlockData"].read()
+    checksum = base64.b64encode(hashlib.sha256(data).digest()).decode()
+    expected = (len(data), "SHA256", checksum)
+    strict.expect("GetSnapshotBlock", (got["DataLength"], got["ChecksumAlgorithm"], got["Checksum"]), expected)
+    refused("ResourceNotFoundException", ebs.list_snapshot_blocks, SnapshotId="snap-0123456789abcdef0")
+    refused("ValidationException", ebs.get_snapshot_block, SnapshotId=SNAPSHOT, BlockIndex=block["BlockIndex"] + 1, BlockToken=block["BlockToken"])
+    refused("ValidationException", ebs.list_snapshot_blocks, SnapshotId=SNAPSHOT, NextToken="AAAA")
 
 
 def parameters():
@@ -192,7 +228,7 @@ def build(component, recipe, infrastructure, distribution):
     builder.delete_image(imageBuildVersionArn=image)
 
 
-for part in (identity, images, instances, network, addresses, parameters, objects, image_builder):
+for part in (identity, images, blocks, instances, network, addresses, parameters, objects, image_builder):
     part()
 print(f"{len(strict.answers)} operations, {sum(map(len, strict.answers.values()))} answers")
 print("\n".join(sorted(set(strict.problems))))

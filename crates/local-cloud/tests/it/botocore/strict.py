@@ -32,6 +32,8 @@ class Strict:
         self.answers.setdefault(place, []).append(status)
         if status >= 300:
             self.error(place, operation_model, protocol, response_dict)
+        elif protocol == "rest-json" and operation_model.has_streaming_output:
+            self.streamed(place, operation_model.output_shape, response_dict)
         elif protocol in ("json", "rest-json"):
             self.json(place, operation_model, json.loads(body) if body else {})
         elif protocol == "rest-xml":
@@ -74,6 +76,13 @@ class Strict:
                 self.json_value(f"{place}[{index}]", shape.member, member)
         elif shape.type_name == "string":
             self.text(place, shape, value)
+
+    def streamed(self, place, shape, response):
+        """The body is a file; all else is in headers."""
+        for name, member in shape.members.items():
+            if member.serialization.get("location") == "header":
+                value = response["headers"].get(member.serialization["name"])
+                self.wrong(place, f"the header of {name} is missing") if value is None else self.xml_scalar(f"{place}.{name}", member, value)
 
     # XML
 
@@ -187,6 +196,9 @@ class Strict:
             elif code in names:
                 status = names[code].metadata.get("error", {}).get("httpStatusCode")
                 self.expect(f"{place}.{code}", response["status_code"], status or response["status_code"])
+            reason = names[code].members.get("Reason") if code in names else None
+            if reason is not None:
+                self.text(f"{place}.{code}.Reason", reason, value.get("Reason", ""))
             message = value.get("message") or value.get("Message")
             if code not in WITHOUT_MESSAGE and (not isinstance(message, str) or not message):
                 self.wrong(place, f"the error {code} has no message")

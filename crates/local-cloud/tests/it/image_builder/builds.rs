@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use local_cloud::state::image_builder::{ImageStatus, StepStatus, WorkflowStatus};
+use local_cloud::state::image_builder::{Ami, ImageStatus, StepStatus, WorkflowStatus};
 use local_cloud::store::Store;
 use serde_json::json;
 
 use super::*;
+use crate::support::launched;
 
 /// Asks for an image of one component and answers its ARN.
 async fn create_image(client: &Client) -> String {
@@ -24,7 +25,7 @@ async fn create_image(client: &Client) -> String {
 }
 
 /// Waits until nothing happens to the image any more.
-async fn ended(client: &Client, arn: &str) -> Value {
+pub(super) async fn ended(client: &Client, arn: &str) -> Value {
     loop {
         let image = members(&on(client, "GET", "GetImage", "imageBuildVersionArn", arn).await)["image"].clone();
         if ["AVAILABLE", "FAILED", "CANCELLED"].contains(&image["state"]["status"].as_str().unwrap()) {
@@ -173,4 +174,62 @@ async fn an_image_needs_what_it_names() {
         refusals.push(refusal(&put(&client, "CreateImage", request).await));
     }
     insta::assert_snapshot!(refusals.join("\n"));
+}
+
+#[tokio::test]
+async fn an_ami_whose_tests_have_failed_stays_without_the_tags_of_its_distribution() {
+    let cloud = Sandbox::start().await;
+    let arn = create_image(&cloud.operator()).await;
+    let cloud = cut_off_while_testing(cloud, &arn, None).await;
+    let client = cloud.operator();
+    let image = ended(&client, &arn).await;
+    assert_eq!(image["state"]["status"], "FAILED");
+    assert_eq!(image["outputResources"]["amis"][0]["image"], "ami-0a0a0a0a0a0a0a0a0");
+    assert_eq!(client.ec2("DescribeInstances", "").await.element("name").as_deref(), Some("terminated"));
+
+    assert_eq!(on(&client, "DELETE", "DeleteImage", "imageBuildVersionArn", &arn).await.status, 200);
+    let ami = client.ec2("DescribeImages", "ImageId.1=ami-0a0a0a0a0a0a0a0a0").await;
+    assert_eq!(ami.element("imageState").as_deref(), Some("available"), "{}", ami.text());
+    assert!(!ami.text().contains("veris:digest"), "{}", ami.text());
+}
+
+#[tokio::test]
+async fn an_instance_of_a_failed_build_is_kept_where_the_configuration_says_so() {
+    let cloud = Sandbox::start().await;
+    let arn = create_image(&cloud.operator()).await;
+    let cloud = cut_off_while_testing(cloud, &arn, Some(false)).await;
+    assert_eq!(ended(&cloud.operator(), &arn).await["state"]["status"], "FAILED");
+    let instances = cloud.operator().ec2("DescribeInstances", "").await;
+    assert_eq!(instances.element("name").as_deref(), Some("stopped"), "{}", instances.text());
+}
+
+/// Starts the cloud again as if it had stopped while the image's AMI was tested.
+async fn cut_off_while_testing(cloud: Sandbox, arn: &str, terminate_on_failure: Option<bool>) -> Sandbox {
+    ended(&cloud.operator(), arn).await;
+    let stopped = cloud.stop().await;
+    let store = Store::open(stopped.layout.state()).unwrap();
+    let changed = store.change(|state| {
+        launched(state);
+        let instance = state.instances.values_mut().next().unwrap();
+        instance.agent = true;
+        instance.tags.insert("Ec2ImageBuilderArn".into(), arn.into());
+        let image = &mut state.image_builder.images.get_mut(arn).unwrap().image;
+        image.state = ImageStatus::Testing.into();
+        image.infrastructure_configuration.settings.terminate_instance_on_failure = terminate_on_failure;
+        image.output_resources.amis = vec![Ami {
+            region: "ap-southeast-2".into(),
+            image: "ami-0a0a0a0a0a0a0a0a0".into(),
+            name: "veris-chat/1.2.0".into(),
+            description: None,
+            state: ImageStatus::Available.into(),
+            account_id: "000000000000".into(),
+        }];
+        let distribution = &mut image.distribution_configuration.as_mut().unwrap().distributions[0];
+        let ami = distribution.ami_distribution_configuration.as_mut().unwrap();
+        ami.ami_tags.insert("veris:digest".into(), "sha256:00".into());
+        Ok(())
+    });
+    changed.unwrap();
+    drop(store);
+    stopped.start().await
 }

@@ -145,3 +145,49 @@ async fn tags_are_given_read_and_taken_away() {
     assert_eq!((elsewhere.status, elsewhere.code().as_str()), (404, "ResourceNotFoundException"));
     assert_eq!(call(&client, "GET", "/tags/nonsense", None).await.code(), "InvalidParameterException");
 }
+
+#[tokio::test]
+async fn groups_subnet_and_key_pair_are_kept() {
+    let cloud = Sandbox::start().await;
+    let client = cloud.operator();
+    let kept = json!({"securityGroupIds": ["sg-1"], "subnetId": "subnet-1", "keyPair": "mine"});
+    let mut request = json!({"name": "kept", "instanceProfileName": "local-instance-profile", "clientToken": "kept"});
+    request.as_object_mut().unwrap().extend(kept.as_object().unwrap().clone());
+    let made = members(&put(&client, "CreateInfrastructureConfiguration", request).await);
+    let arn = made["infrastructureConfigurationArn"].as_str().unwrap();
+    let member = "infrastructureConfigurationArn";
+    let got = members(&on(&client, "GET", "GetInfrastructureConfiguration", member, arn).await);
+    for (name, value) in kept.as_object().unwrap() {
+        assert_eq!(got["infrastructureConfiguration"][name], *value);
+    }
+}
+
+#[tokio::test]
+async fn an_ami_is_not_shared_encrypted_or_exported() {
+    let cloud = Sandbox::start().await;
+    let client = cloud.operator();
+    for (ami, more) in [
+        (json!({"launchPermission": {"userIds": ["111111111111"]}}), json!({})),
+        (json!({"kmsKeyId": "alias/mine"}), json!({})),
+        (
+            json!({}),
+            json!({"s3ExportConfiguration": {"s3Bucket": "veris-local", "diskImageFormat": "RAW", "roleName": "a"}}),
+        ),
+    ] {
+        let mut distribution = json!({"region": "ap-southeast-2", "amiDistributionConfiguration": ami});
+        distribution.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let request = json!({"name": "chat", "distributions": [distribution], "clientToken": "token"});
+        let refused = put(&client, "CreateDistributionConfiguration", request).await;
+        assert_eq!(refused.code(), "InvalidRequestException", "{}", refused.text());
+    }
+    let smoke = create_component(&client, "smoke", SMOKE).await;
+    for ebs in [json!({"encrypted": true}), json!({"kmsKeyId": "alias/mine"})] {
+        let request = json!({
+            "name": "chat", "semanticVersion": "1.0.0", "parentImage": PARENT, "components": [{"componentArn": smoke}],
+            "blockDeviceMappings": [{"deviceName": "/dev/xvda", "ebs": ebs}], "clientToken": "token",
+        });
+        let refused = put(&client, "CreateImageRecipe", request).await;
+        assert_eq!(refused.code(), "InvalidParameterValueException", "{}", refused.text());
+        assert!(refused.text().contains("does not encrypt"), "{}", refused.text());
+    }
+}

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::support::baked;
 
 #[tokio::test]
 async fn a_component_is_made_and_read_back() {
@@ -118,6 +119,53 @@ async fn a_list_comes_in_pages() {
     assert_eq!(filtered["componentVersionList"].as_array().unwrap().len(), 2);
     let bad = call(&client, "POST", "/ListComponents", Some(json!({"nextToken": "*"}))).await;
     assert_eq!(bad.code(), "InvalidPaginationTokenException");
+}
+
+#[tokio::test]
+async fn a_page_holds_twenty_five_where_nobody_says_how_many() {
+    let cloud = Sandbox::start().await;
+    let client = cloud.operator();
+    for number in 0..26 {
+        create_component(&client, &format!("component {number}"), SMOKE).await;
+    }
+    let first = list(&client, "ListComponents", json!({})).await;
+    assert_eq!(first["componentVersionList"].as_array().unwrap().len(), 25);
+    let rest = list(&client, "ListComponents", json!({"nextToken": first["nextToken"]})).await;
+    assert_eq!((rest["componentVersionList"].as_array().unwrap().len(), rest.get("nextToken")), (1, None));
+}
+
+#[tokio::test]
+async fn a_resource_belongs_to_the_region_in_its_arn() {
+    let cloud = Sandbox::start().await;
+    let here = cloud.operator();
+    let there = Client { region: "eu-central-1", ..cloud.operator() };
+    let arn = create_component(&here, "smoke", SMOKE).await;
+    assert_eq!(list(&there, "ListComponents", json!({})).await["componentVersionList"], json!([]));
+    let other = create_component(&there, "smoke", SMOKE).await;
+    assert_eq!(other, arn.replace("ap-southeast-2", "eu-central-1"));
+    assert_eq!(list(&here, "ListComponents", json!({})).await["componentVersionList"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_document_is_read_from_s3_and_its_inputs_are_nobodys_business() {
+    let cloud = Sandbox::start().await;
+    let client = cloud.operator();
+    client.s3("PUT", "/veris-local", b"").await;
+    let senseless = SMOKE.replace("{commands: ['true']}", "{colour: red}");
+    client.s3("PUT", "/veris-local/components/smoke.yaml", senseless.as_bytes()).await;
+    let mut request = component("smoke", "1.0.0", "", "token");
+    request.as_object_mut().unwrap().remove("data");
+    request["uri"] = json!("s3://veris-local/components/smoke.yaml");
+    let made = members(&put(&client, "CreateComponent", request.clone()).await);
+    let arn = made["componentBuildVersionArn"].as_str().unwrap();
+    let got = members(&on(&client, "GET", "GetComponent", "componentBuildVersionArn", arn).await);
+    assert_eq!(got["component"]["data"], senseless);
+
+    let long = format!("{SMOKE}# {}", "x".repeat(64 * 1024));
+    client.s3("PUT", "/veris-local/components/smoke.yaml", long.as_bytes()).await;
+    request["clientToken"] = json!("another");
+    let refused = put(&client, "CreateComponent", request).await;
+    assert!(refusal(&refused).contains("is larger than 65536 bytes"), "{}", refused.text());
 }
 
 #[tokio::test]
@@ -272,4 +320,19 @@ async fn a_recipe_that_image_builder_would_refuse_is_refused() {
         refusals.push(refusal(&put(&client, "CreateImageRecipe", request).await));
     }
     insta::assert_snapshot!(refusals.join("\n"));
+}
+
+#[tokio::test]
+async fn a_recipe_is_among_those_who_use_its_parent() {
+    let cloud = Sandbox::with_state(baked).await;
+    let client = cloud.operator();
+    let smoke = create_component(&client, "smoke", SMOKE).await;
+    let request = json!({
+        "name": "over it", "semanticVersion": "1.0.0", "parentImage": "ami-0a0a0a0a0a0a0a0a0",
+        "components": [{"componentArn": smoke}], "clientToken": "token",
+    });
+    let made = members(&put(&client, "CreateImageRecipe", request).await);
+    let all = "ImageId.1=ami-0a0a0a0a0a0a0a0a0&IncludeAllResourceTypes=true";
+    let used = client.ec2("DescribeImageReferences", all).await;
+    assert_eq!(used.element("arn").as_deref(), made["imageRecipeArn"].as_str(), "{}", used.text());
 }

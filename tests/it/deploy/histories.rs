@@ -1,0 +1,154 @@
+//! Histories of two operators, of faults and of hand-made changes, drawn from a seed and held against a model of what may be.
+//!
+//! `VERIS_HISTORIES=0..2000` runs the histories of these seeds; one seed alone, `VERIS_HISTORIES=17`, runs again what failed, and
+//! tells each step.
+
+mod draw;
+mod model;
+
+use std::ops::Range;
+use std::time::Instant;
+
+use veris::commands::launch::Launch;
+
+use self::draw::{Command, Luck, Step, draw};
+use self::model::{Ended, Model, Watch};
+use super::operator::{Operator, fast};
+use crate::stand_in::Cloud;
+
+const VERSIONS: [&str; 3] = ["1.0.0", "1.1.0", "1.2.0"];
+
+/// Steps of one history.
+const STEPS: usize = 8;
+
+fn seeds() -> Range<u64> {
+    let Ok(asked) = std::env::var("VERIS_HISTORIES") else { return 0..3 };
+    let (first, end) = asked.split_once("..").unwrap_or((&asked, ""));
+    let first = first.parse().unwrap();
+    first..end.parse().unwrap_or(first + 1)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_history_of_two_operators_breaks_a_promise() {
+    let (seeds, began) = (seeds(), Instant::now());
+    let (mut steps, mut failed) = (0, 0);
+    for seed in seeds.clone() {
+        let Some(cloud) = Cloud::with_versions(&VERSIONS) else { return };
+        let history = History::new(&cloud, seed).await;
+        let (done, refused) = Box::pin(history.run(seeds.end == seeds.start + 1)).await;
+        steps += done;
+        failed += refused;
+    }
+    let count = seeds.end - seeds.start;
+    println!(
+        "{count} histories, {steps} commands, {failed} of them failed or were refused, 0 violations, {:.0} s",
+        began.elapsed().as_secs_f64()
+    );
+}
+
+struct History<'a> {
+    cloud: &'a Cloud,
+    seed: u64,
+    random: fastrand::Rng,
+    /// Whom nothing disturbs; acts by hand as well.
+    calm: Operator,
+    model: Model,
+    told: Vec<String>,
+}
+
+impl<'a> History<'a> {
+    /// After a first launch: from here on clients are served.
+    async fn new(cloud: &'a Cloud, seed: u64) -> Self {
+        let calm = Operator::of(cloud).await;
+        calm.launch(&fast("1.0.0")).await.unwrap();
+        let model = Model::new(cloud);
+        Self { cloud, seed, random: fastrand::Rng::with_seed(seed), calm, model, told: Vec::new() }
+    }
+
+    async fn run(mut self, loud: bool) -> (usize, usize) {
+        let (mut commands, mut failed) = (0, 0);
+        for _ in 0..STEPS {
+            let step = draw(&mut self.random, &VERSIONS);
+            self.tell(format!("{step:?}"), loud);
+            let ended = match step {
+                Step::One(command, luck) => vec![self.command(command, luck).await],
+                Step::Both(one, other) => {
+                    let watch = Watch::begin(self.cloud);
+                    let (one, other) = tokio::join!(self.perform(one.0, one.1), self.perform(other.0, other.1));
+                    let ended = vec![one, other];
+                    self.check(watch, &ended);
+                    ended
+                }
+                Step::Hand(hand) => {
+                    let done = hand.perform(self.cloud, &self.calm, &mut self.random).await;
+                    self.tell(format!("  {done}"), loud);
+                    Model::by_hand(self.cloud);
+                    Vec::new()
+                }
+                Step::Mood(version, mood) => {
+                    self.cloud.mood(version, mood);
+                    self.model.mood(version, mood);
+                    Vec::new()
+                }
+            };
+            commands += ended.len();
+            for ended in ended {
+                failed += usize::from(ended.result.is_err());
+                self.tell(format!("  {:?}", ended.result), loud);
+            }
+        }
+        self.settle().await;
+        (commands, failed)
+    }
+
+    async fn command(&mut self, command: Command, luck: Luck) -> Ended {
+        let watch = Watch::begin(self.cloud);
+        let ended = self.perform(command, luck).await;
+        self.check(watch, std::slice::from_ref(&ended));
+        ended
+    }
+
+    async fn perform(&self, command: Command, luck: Luck) -> Ended {
+        let operator = Operator::disturbed(self.cloud, &luck.each_call()).await;
+        let result = command.perform(&operator, self.model.timeout(command)).await;
+        Ended { command, luck, result }
+    }
+
+    fn check(&mut self, watch: Watch, ended: &[Ended]) {
+        if let Err(violation) = self.model.check(self.cloud, watch, ended) {
+            self.fail(&violation, ended);
+        }
+    }
+
+    /// Whatever happened, one calm launch sets everything right.
+    async fn settle(&mut self) {
+        for version in VERSIONS {
+            self.cloud.mood(version, "well");
+            self.model.mood(version, "well");
+        }
+        let launched = self.calm.launch(&Launch { force: true, ..fast("1.1.0") }).await;
+        let violation = match launched {
+            Ok(launched) => Model::settled(self.cloud, &launched.instance_id).err(),
+            Err(error) => Some(format!("a calm launch failed: {}", veris::error::Report::new(&error))),
+        };
+        if let Some(violation) = violation {
+            self.fail(&violation, &[]);
+        }
+    }
+
+    fn tell(&mut self, line: String, loud: bool) {
+        if loud {
+            #[expect(clippy::print_stdout, reason = "one seed is run to be read")]
+            {
+                println!("{line}");
+            }
+        }
+        self.told.push(line);
+    }
+
+    fn fail(&self, violation: &str, ended: &[Ended]) -> ! {
+        let results: Vec<String> = ended.iter().map(|ended| format!("{ended:?}")).collect();
+        let (told, results) = (self.told.join("\n"), results.join("\n"));
+        panic!("VERIS_HISTORIES={}: {violation}\n{told}\n{results}\n{}", self.seed, self.cloud.log())
+    }
+}
