@@ -12,7 +12,8 @@ use crate::behind::behind;
 use crate::settings::ModelSettings;
 
 /// Bedrock takes 96 in one call. The answer of so many, over a megabyte, held up streams on the same processor: with 16 texts a call,
-/// documents move their 99th percentile by 1.8 ms instead of 4.6 ms (`benches/chat.sh`), and take a quarter longer.
+/// documents move their 99th percentile by 1.8 ms instead of 4.6 ms, and take a quarter longer (medians of four runs in turns of
+/// `benches/chat/measure.py --only documents`).
 pub(super) const TEXTS_AT_ONCE: usize = 16;
 /// Nor longer ones, in characters.
 const LONGEST_TEXT: usize = 2_048;

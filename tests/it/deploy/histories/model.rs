@@ -39,7 +39,7 @@ impl Model {
         self.moods.insert(version, mood);
     }
 
-    /// Nothing is promised of what is done by hand but that it is noticed.
+    /// Whatever is done by hand leaves somebody behind the address.
     pub(super) fn by_hand(cloud: &Cloud) {
         assert!(!Operator::holder(cloud).is_empty());
     }
