@@ -46,6 +46,8 @@ pub struct Compute {
     turns: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
     /// One choice or move of a loopback address at a time.
     addresses: tokio::sync::Mutex<()>,
+    /// Shared by those who make a disk that the state does not know yet, and held alone by who removes the unneeded ones.
+    disks: tokio::sync::RwLock<()>,
     /// Touched whenever an instance has changed its state.
     changes: watch::Sender<()>,
 }
@@ -62,6 +64,7 @@ impl Compute {
             guests: Mutex::default(),
             turns: Mutex::default(),
             addresses: tokio::sync::Mutex::default(),
+            disks: tokio::sync::RwLock::default(),
             changes: watch::Sender::default(),
         }
     }

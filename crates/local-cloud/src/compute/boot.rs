@@ -43,6 +43,7 @@ impl Compute {
 
     async fn power_on(self: &Arc<Self>, instance: &Instance) -> Result<(), Fault> {
         let id = &instance.instance_id;
+        let disks = self.disks.read().await;
         let image = self.store.read(|state| state.images.get(&instance.image_id).cloned());
         let disk = self.disk(id);
         if !disk.exists() {
@@ -52,6 +53,7 @@ impl Compute {
             })?;
             disk::overlay(&self.image_disk(image)?, &disk, instance.volume_gib).await.map_err(VmError::fault)?;
         }
+        drop(disks);
         let unreadable = |source| VmError::Io { attempt: "find the parent image below the instance's disk", source };
         let parent = disk::bottom_of(&disk).and_then(|bottom| Parent::of_disk(&bottom));
         let parent = parent.map_err(|error| unreadable(error).fault())?;

@@ -32,6 +32,7 @@ impl Compute {
         }
         self.store.read(|state| check_name(state, &new.name))?;
         let image_id = ids::resource("ami");
+        let _disks = self.disks.read().await;
         let (from, to) = (self.disk(instance_id), self.layout.image_disk(&image_id));
         let moved = move_disk(&from, &to).await;
         moved.map_err(|error| Fault::internal(format!("failed to keep the disk of {instance_id}: {error}")))?;
@@ -48,7 +49,6 @@ impl Compute {
     }
 
     /// Forgets an AMI; `with_snapshot` also removes its disk.
-    #[expect(clippy::unused_async, reason = "its callers do not need to know that this takes no time")]
     pub async fn deregister_image(&self, image_id: &str, with_snapshot: bool) -> Result<(), Fault> {
         self.store.change(|state| {
             let Some(image) = state.images.remove(image_id) else {
@@ -60,12 +60,13 @@ impl Compute {
             }
             Ok(())
         })?;
-        self.collect_disks();
+        self.collect_disks().await;
         Ok(())
     }
 
     /// Removes the disks that no image, no snapshot and no instance needs any more.
-    pub fn collect_disks(&self) {
+    pub async fn collect_disks(&self) {
+        let _disks = self.disks.write().await;
         let removed = self.unneeded_disks().and_then(|disks| disks.iter().try_for_each(fs_err::remove_file));
         if let Err(error) = removed {
             // They are found again at the next start.

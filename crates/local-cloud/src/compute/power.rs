@@ -86,7 +86,7 @@ impl Compute {
             instance.state = InstanceState::Terminated;
             instance.terminated = Some(Timestamp::now());
         })?;
-        self.collect_disks();
+        self.collect_disks().await;
         Ok(terminated)
     }
 

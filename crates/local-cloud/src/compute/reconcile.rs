@@ -26,7 +26,7 @@ impl Compute {
             cut_power(&guest).await.map_err(failed)?;
         }
         self.remove_strange_directories().map_err(failed)?;
-        self.collect_disks();
+        self.collect_disks().await;
         Ok(())
     }
 

@@ -56,7 +56,7 @@ async fn dispatch(call: &Call<'_>) -> Answer {
         "AssociateAddress" => addresses::associate(call).await,
         "AuthorizeSecurityGroupIngress" => security_group_rules::authorize(call),
         "CreateTags" => tags::create(call),
-        "DeleteSnapshot" => snapshots::delete(call),
+        "DeleteSnapshot" => snapshots::delete(call).await,
         "DeleteTags" => tags::delete(call),
         "DeregisterImage" => images::deregister(call).await,
         "DescribeAddresses" => addresses::describe(call),

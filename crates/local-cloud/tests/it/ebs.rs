@@ -23,7 +23,7 @@ fn json(answer: &Answer) -> Value {
     serde_json::from_slice(&answer.body).unwrap()
 }
 
-fn run(program: &str, arguments: &[&str]) {
+pub(crate) fn run(program: &str, arguments: &[&str]) {
     let output = Command::new(program).args(arguments).output().unwrap();
     assert!(output.status.success(), "{program} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
@@ -47,7 +47,7 @@ pub(crate) fn make_disk(disk: &Path, compressed: bool) {
 
 /// Without QEMU's tools there are no disks.
 #[expect(clippy::print_stderr, reason = "a skip needs its reason")]
-fn can_make_disks() -> bool {
+pub(crate) fn can_make_disks() -> bool {
     let missing = ["qemu-img", "qemu-io"].into_iter().find(|it| Command::new(it).arg("--version").output().is_err());
     if let Some(missing) = missing {
         eprintln!("skipped: `{missing}` is not installed");

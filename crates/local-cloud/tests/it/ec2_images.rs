@@ -1,8 +1,12 @@
 //! Images and their snapshots.
 
+use std::sync::Arc;
+
+use local_cloud::compute::NewImage;
 use local_cloud::state::InstanceState;
 
-use crate::support::{Sandbox, baked, launched};
+use crate::ebs::{can_make_disks, run};
+use crate::support::{Sandbox, baked, launched, unserved};
 
 #[tokio::test]
 async fn a_baked_image_is_described_as_aws_would() {
@@ -187,6 +191,42 @@ async fn a_disk_stays_while_an_instance_lies_over_it() {
     assert!(base.exists(), "an instance needs it");
     assert_eq!(client.ec2("TerminateInstances", "InstanceId.1=i-0c0c0c0c0c0c0c0c0").await.status, 200);
     assert!(!base.exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_image_keeps_its_disk_while_others_are_removed() {
+    if !can_make_disks() {
+        return;
+    }
+    let ids: Vec<String> = (0..8).map(|number| format!("i-{number:017}")).collect();
+    let (cloud, _directory) = unserved(|state| {
+        launched(state);
+        let instance = state.instances.values().next().unwrap().clone();
+        for id in &ids {
+            let mut instance = instance.clone();
+            instance.instance_id.clone_from(id);
+            state.instances.insert(id.clone(), instance);
+        }
+    });
+    for id in &ids {
+        fs_err::create_dir_all(cloud.layout.instance(id)).unwrap();
+        let disk = cloud.layout.instance(id).join("disk.qcow2");
+        run("qemu-img", &["create", "-q", "-f", "qcow2", disk.to_str().unwrap(), "30G"]);
+    }
+    let compute = Arc::clone(&cloud.compute);
+    let removing = tokio::spawn(async move {
+        loop {
+            compute.collect_disks().await;
+            tokio::task::yield_now().await;
+        }
+    });
+    let made =
+        ids.iter().map(|id| cloud.compute.create_image(id, NewImage { name: id.clone(), ..NewImage::default() }));
+    let made = futures_util::future::try_join_all(made).await.unwrap();
+    removing.abort();
+    for image in made {
+        assert!(cloud.layout.image_disk(&image.image_id).exists(), "{} has lost its disk", image.name);
+    }
 }
 
 /// The header of a qcow2 disk that lies over this one, if over any.

@@ -80,7 +80,7 @@ pub(super) fn describe(call: &Call<'_>) -> Answer {
     call.answer(&Described { snapshot_set: snapshots.into_iter().collect(), next_token })
 }
 
-pub(super) fn delete(call: &Call<'_>) -> Answer {
+pub(super) async fn delete(call: &Call<'_>) -> Answer {
     let id = call.form.required("SnapshotId")?;
     call.cloud.store.read(|state| unused(state, id))?;
     call.ready()?;
@@ -89,7 +89,7 @@ pub(super) fn delete(call: &Call<'_>) -> Answer {
         state.snapshots.remove(id);
         Ok(())
     })?;
-    call.cloud.compute.collect_disks();
+    call.cloud.compute.collect_disks().await;
     call.answer_true()
 }
 
