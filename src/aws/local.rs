@@ -29,6 +29,8 @@ pub(super) fn at(url: String, credentials: Credentials, environment: &Environmen
         .endpoint_url(url)
         .credentials_provider(SharedCredentialsProvider::new(credentials))
         .timeout_config(super::timeouts())
+        // Without TLS: no certificates are loaded for a cloud that has none.
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
         .build()
 }
 

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use local_cloud::layout::Layout;
@@ -171,20 +172,35 @@ fn serve(directory: &Path) -> Child {
     let path = std::env::join_paths([stand_ins].into_iter().chain(std::env::split_paths(&path))).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_veris"));
     command.args(["local", "serve", "--faults", "--toe"]).arg(toe).env("PATH", path).stdin(Stdio::null());
+    command.env("STAND_IN_PYTHON", python());
     command.stdout(log.try_clone().unwrap()).stderr(log);
     in_place(&mut command, directory);
     command.spawn().unwrap()
 }
 
+/// The interpreter itself, where `python3` is a program that chooses one.
+fn python() -> &'static str {
+    static PYTHON: LazyLock<String> = LazyLock::new(|| {
+        let asked = Command::new("python3").args(["-c", "import sys; print(sys.executable)"]).output().unwrap();
+        String::from_utf8(asked.stdout).unwrap().trim().to_owned()
+    });
+    &PYTHON
+}
+
 /// A tiny and clean disk instead of the Debian that would be built here.
 fn make_parent(layout: &Layout) {
+    static DISK: LazyLock<Vec<u8>> = LazyLock::new(|| {
+        let directory = tempfile::tempdir().unwrap();
+        let disk = directory.path().join("disk.qcow2");
+        let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/stand_in/disk.py");
+        let made = Command::new(python()).arg(program).arg(&disk).output().unwrap();
+        assert!(made.status.success(), "{}", talk(&made));
+        fs_err::read(disk).unwrap()
+    });
     let digest = Choice::BuiltIn.digest();
     let parent = layout.parents().join(&digest);
     fs_err::create_dir_all(&parent).unwrap();
-    let disk = parent.join("disk.qcow2");
-    let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/stand_in/disk.py");
-    let made = Command::new("python3").arg(program).arg(&disk).output().unwrap();
-    assert!(made.status.success(), "{}", talk(&made));
+    fs_err::write(parent.join("disk.qcow2"), DISK.as_slice()).unwrap();
     let manifest = serde_json::json!({"digest": digest, "suite": "none", "packages": {}});
     fs_err::write(parent.join("manifest.json"), manifest.to_string()).unwrap();
 }

@@ -1,6 +1,7 @@
 //! What may be, whatever has happened: the promises of a deployment, without knowing how it is done.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::fs::MetadataExt as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -191,14 +192,20 @@ impl Watch {
         let (over, path) = (Arc::new(AtomicBool::new(false)), cloud.layout().state());
         let is_over = Arc::clone(&over);
         let looks = std::thread::spawn(move || {
-            let mut seen = BTreeSet::new();
+            let (mut seen, mut last) = (BTreeSet::new(), None);
             while !is_over.load(Ordering::SeqCst) {
+                std::thread::sleep(Duration::from_millis(5));
+                // A new state is a new file.
+                let file = fs_err::metadata(&path).unwrap();
+                let file = (file.ino(), file.mtime(), file.mtime_nsec(), file.len());
+                if last.replace(file) == Some(file) {
+                    continue;
+                }
                 let state: Value = serde_json::from_slice(&fs_err::read(&path).unwrap()).unwrap();
                 let addresses = state["addresses"].as_object().unwrap();
                 let holder = addresses.values().next().and_then(|it| it["association"]["instance_id"].as_str());
                 let is_up = holder.is_some_and(|holder| state["instances"][holder]["state"] == "running");
                 seen.insert(if is_up { holder.unwrap_or_default().to_owned() } else { format!("nobody ({holder:?})") });
-                std::thread::sleep(Duration::from_millis(10));
             }
             seen
         });
