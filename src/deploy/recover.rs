@@ -24,8 +24,10 @@ pub(super) async fn open(context: &Context, ledger: &Ledger, entries: &[Entry], 
     let record = Record::begin(Kind::Recovery, holder.clone(), None, None);
     let Some(lease) = Lease::begin(ledger, record, newest.record.number).await? else { return Ok(true) };
     let shield = context.interrupt.shield();
-    // What lies before an entry that has ended has ended as well, whatever a late renewal wrote into it.
-    for entry in entries.iter().rev().take_while(|entry| entry.record.is_under_way()) {
+    // What lies before an entry that has ended has ended as well, whatever a late renewal wrote into it. So that this stays true
+    // wherever a recovery is cut off, the oldest one is ended first.
+    let left = entries.iter().rposition(|entry| !entry.record.is_under_way()).map_or(0, |ended| ended + 1);
+    for entry in &entries[left..] {
         let (number, by, kind) = (entry.record.number, &entry.record.by, entry.record.kind);
         let options = Options { kind, reason: None, timeout: TIMEOUT, soak: Duration::ZERO, chat: false };
         context.printer.talk(format_args!("Deployment {number} was left half-done by {by}."));

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
+use aws_sdk_ssm::types::ParameterType;
 use veris::commands::launch::Launch;
 use veris::commands::promote::Promote;
 use veris::error::Report;
@@ -208,4 +209,40 @@ async fn deployments_work_where_everything_is_seen_late() {
     ada.promote(&Promote { target, keep: Keep::None, ..promote() }).await.unwrap();
     assert_settled(&cloud, "1.1.0", 2..=2, "everything was seen late");
     assert_eq!(Operator::holder(&cloud), waiting.instance_id);
+}
+
+/// Two runs died: one deployment is open, and so is the recovery that was to take it back. So is the next recovery, which fails.
+#[tokio::test(flavor = "multi_thread")]
+async fn whichever_call_of_a_recovery_fails_the_next_one_ends_all_that_was_left() {
+    let Some(cloud) = Cloud::with_versions(&["1.0.0"]) else { return };
+    let (calm, gone) = (Operator::of(&cloud).await, Operator::of(&cloud).await);
+    gone.launch(&fast("1.0.0")).await.unwrap();
+    drop(gone);
+    for place in 1.. {
+        for _ in 0..2 {
+            leave_open(&cloud, &calm).await;
+        }
+        let (ada, calls) = unlucky(&cloud, "expire", place..=FOR_GOOD).await;
+        assert!(ada.promote(&promote()).await.is_err());
+        drop(ada);
+        assert!(calm.promote(&promote()).await.is_err(), "nobody waits to be promoted");
+        assert_settled(&cloud, "1.0.0", 1..=1, &format!("a recovery, expired at {place}"));
+        if calls.load(Ordering::SeqCst) < place {
+            break;
+        }
+    }
+}
+
+/// Writes an entry as a recovery does whose program dies.
+async fn leave_open(cloud: &Cloud, operator: &Operator) {
+    let records = Operator::records(cloud);
+    let (mut record, number) = (records[0].clone(), records.len() + 1);
+    let fields = record.as_object_mut().unwrap();
+    fields.retain(|name, _| name != "task" && name != "outcome");
+    fields["number"] = number.into();
+    fields["nonce"] = format!("left-{number}").into();
+    fields["kind"] = "recovery".into();
+    let name = format!("/veris/chat/local/deployments/{number:06}");
+    let call = operator.context.clients.ssm.put_parameter().name(name).value(record.to_string());
+    call.r#type(ParameterType::String).send().await.unwrap();
 }

@@ -27,6 +27,8 @@ pub(super) struct Model {
     /// Versions between which deployments wanted to move that nobody has ended: whoever comes next may finish them, or take them
     /// back.
     left: BTreeSet<String>,
+    /// Who served before those.
+    served_before: String,
     /// The instance that the tool put behind the address last; another one was put there by hand.
     put_there: String,
 }
@@ -73,7 +75,7 @@ impl Model {
         if after != before || ended.iter().any(|one| matches!(one.result, Ok(Some(_)))) {
             self.put_there.clone_from(&after);
         }
-        self.remember_left(cloud, &before, ended);
+        self.remember_left(cloud, (&before, &after), ended);
         Ok(())
     }
 
@@ -127,12 +129,19 @@ impl Model {
         is_unwell || reasons.iter().any(|reason| said.contains(reason))
     }
 
-    fn remember_left(&mut self, cloud: &Cloud, before: &str, ended: &[Ended]) {
+    fn remember_left(&mut self, cloud: &Cloud, (before, after): (&str, &str), ended: &[Ended]) {
         let is_open = Operator::deployments(cloud).iter().any(Option::is_none);
         if !is_open {
+            // Taken back: whoever has moved the address there by hand meanwhile has done what the tool would have done.
+            if !self.left.is_empty() && after == self.served_before {
+                after.clone_into(&mut self.put_there);
+            }
             self.left.clear();
         }
         if is_open {
+            if self.left.is_empty() {
+                before.clone_into(&mut self.served_before);
+            }
             self.left.insert(Operator::version_of(cloud, before));
         }
         for one in ended.iter().filter(|_| is_open) {
