@@ -33,6 +33,7 @@ pub mod ledger;
 pub mod local;
 pub mod lock;
 pub mod manifest;
+pub mod prices;
 pub mod printer;
 pub mod process;
 pub mod provenance;

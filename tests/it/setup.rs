@@ -77,6 +77,7 @@ fn the_operators_policy_allows_what_the_tool_calls_and_hardly_more() {
     cloud.json(&["restart"]);
     cloud.json(&["resize", "t3.small"]);
     cloud.json(&["allow-ip", "--for", "1h"]);
+    cloud.json(&["status"]);
     cloud.json(&["allow-ip"]);
     cloud.json(&["allow-ip", "--revoke"]);
     cloud.json(&["console"]);
