@@ -39,6 +39,7 @@ pub mod process;
 pub mod provenance;
 pub mod prune;
 pub mod recipe;
+pub mod requirements;
 pub mod setup;
 pub mod snapshot_disk;
 pub mod sse;
