@@ -2,6 +2,7 @@
 
 mod describe;
 mod local;
+pub mod signed;
 mod throttling;
 
 use std::net::SocketAddr;
@@ -29,6 +30,8 @@ pub struct Clients {
     pub s3: aws_sdk_s3::Client,
     pub ssm: aws_sdk_ssm::Client,
     pub sts: aws_sdk_sts::Client,
+    /// Services without a client of their own.
+    pub signed: signed::Signed,
     /// What signs the calls of all of them.
     pub credentials: Option<SharedCredentialsProvider>,
 }
@@ -83,6 +86,7 @@ impl Clients {
             s3: aws_sdk_s3::Client::from_conf(s3.interceptor(each_call.clone()).build()),
             ssm: aws_sdk_ssm::Client::from_conf(ssm.interceptor(each_call.clone()).build()),
             sts: aws_sdk_sts::Client::from_conf(sts.interceptor(each_call.clone()).build()),
+            signed: signed::Signed::new(config),
             credentials: config.credentials_provider(),
         }
     }

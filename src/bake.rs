@@ -14,6 +14,7 @@ mod disk;
 mod explain;
 mod follow;
 mod journal;
+mod kept;
 mod leftovers;
 mod names;
 mod outcome;
@@ -38,6 +39,7 @@ pub use self::disk::{DiskReport, read as read_disk};
 pub use self::explain::Explained;
 pub(crate) use self::journal::{Created as Thing, Kind, interrupted_here};
 use self::journal::{Journal, Release};
+pub use self::kept::{KeptInstance, kept, kept_among};
 use self::leftovers::Found;
 use self::names::Names;
 use self::plan::Plan;
@@ -63,6 +65,8 @@ pub struct Options {
     pub allow_dirty: bool,
     /// Whether the image is taken as it is, without a look at its disk.
     pub skip_disk_check: bool,
+    /// Whether the instance of a build or test that fails is left running.
+    pub keep_on_failure: bool,
 }
 
 /// What the recipe's parent image means now, whatever its lock pins.
@@ -84,7 +88,7 @@ pub async fn explain(context: &Context, options: Options) -> Result<Explained> {
 async fn plan(context: &Context, options: Options) -> Result<Plan> {
     let commit = source::commit(context, options.allow_dirty).await?;
     let version = options.version.unwrap_or_else(|| context.recipe.version.clone());
-    plan::make(context, version, commit).await
+    plan::make(context, version, (commit, options.keep_on_failure)).await
 }
 
 /// Bakes one version. If an image of exactly these inputs exists, nothing is created; if it is being baked, that is followed.
@@ -239,13 +243,16 @@ async fn check(context: &Context) -> Result<()> {
 async fn begin(context: &Context, plan: &Plan, journal: &mut Journal, shield: &Shield) -> Result<String> {
     let version = &plan.version;
     if let Some(build) = journal.build() {
-        context.printer.talk(format_args!("the bake of version {version} goes on as {build}"));
+        let how =
+            if plan.keep_on_failure { ", whose instances are kept only if it was begun to keep them" } else { "" };
+        context.printer.talk(format_args!("the bake of version {version} goes on as {build}{how}"));
         return Ok(build.to_owned());
     }
     let names = Names::new(context, version).await?;
     if journal.can_go_on() {
         context.printer.talk(format_args!("the bake of version {version} goes on where an earlier run was ended"));
     } else {
+        kept::remind(context).await?;
         let mut remains = journal.stale().to_vec();
         match leftovers::find(context, &names, plan).await? {
             Found::UnderWay(arn) => {

@@ -1,5 +1,10 @@
 //! Whether a bake and a launch can work: everything that they need is looked at, and nothing is changed.
 
+mod clock;
+mod network;
+mod permissions;
+mod quotas;
+
 use anyhow::Result;
 use aws_sdk_ec2::config::ProvideCredentials as _;
 use aws_sdk_ec2::types::{IpPermission, SecurityGroup};
@@ -11,7 +16,7 @@ use crate::addresses;
 use crate::aws;
 use crate::bake;
 use crate::context::Context;
-use crate::environment::ElasticIp;
+use crate::environment::{ElasticIp, Target};
 use crate::error::{Report, cloud, user};
 use crate::images;
 use crate::instances;
@@ -20,6 +25,9 @@ use crate::process;
 
 /// Credentials that end sooner may end within a bake.
 const LONG_ENOUGH: SignedDuration = SignedDuration::from_mins(45);
+
+/// Image Builder works through it. AWS makes it at the account's first bake.
+const SERVICE_ROLE: &str = "AWSServiceRoleForImageBuilder";
 
 /// What one look has shown.
 #[derive(Debug, Serialize)]
@@ -45,16 +53,21 @@ pub async fn all(context: &Context) -> Vec<Check> {
         checks.push(Check::of(name, found));
     };
     note("compiler", compiler().await);
+    note("clock", clock::check(context).await);
     note("identity", identity(context).await);
     note("credentials", credentials(context).await);
+    note("permissions", permissions::check(context).await);
     let parent = bake::parent(context).await;
     let image = parent.as_ref().ok().map(|parent| parent.image.clone());
     note("parent image", parent.map(|parent| format!("{} {}", parent.image, parent.name)));
     note("bucket", bucket(context).await);
     note("image builder", image_builder(context).await);
+    note("build network", network::of_builds(context).await);
     note("images", baked(context).await);
     note("ledger", ledger(context).await);
     note("address", address(context).await);
+    note("vCPU quota", quotas::processors(context).await);
+    note("address quota", quotas::elastic_ips(context).await);
     note("security groups", security_groups(context).await);
     note("key pair", key_pair(context).await);
     if let Some(image) = image {
@@ -128,7 +141,18 @@ async fn bucket(context: &Context) -> Result<String> {
 async fn image_builder(context: &Context) -> Result<String> {
     let list = context.clients.image_builder.list_images().owner(Ownership::SelfValue).send().await;
     list.map_err(|error| aws::describe("list the images of Image Builder", &error))?;
-    Ok("it answers".to_owned())
+    if context.environment.target == Target::Local {
+        return Ok("it answers".to_owned());
+    }
+    let fields = [("Action", "GetRole"), ("Version", "2010-05-08"), ("RoleName", SERVICE_ROLE)];
+    let answer = context.clients.signed.iam(&fields.map(|(name, value)| (name.to_owned(), value.to_owned()))).await?;
+    Ok(match answer.status {
+        200 => format!("it answers, and has its role {SERVICE_ROLE}"),
+        404 => format!(
+            "it answers; the first bake makes its role {SERVICE_ROLE}, for which it needs iam:CreateServiceLinkedRole"
+        ),
+        status => format!("it answers; whether it has its role {SERVICE_ROLE} was not told (status {status})"),
+    })
 }
 
 async fn baked(context: &Context) -> Result<String> {

@@ -8,6 +8,7 @@ use std::net::Ipv4Addr;
 use std::str::FromStr;
 
 pub use self::place::{InstanceTypes, Place};
+use crate::requirements::Requirements;
 
 /// Name of an environment, such as `local` or `prod`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -38,6 +39,8 @@ pub struct Environment {
     pub bucket: String,
     /// How build and test instances are made.
     pub build: Build,
+    /// What an image must have to be launched here.
+    pub require: Requirements,
     /// Values of the `.env`, below those of `--env-file`.
     pub env: BTreeMap<String, String>,
 }
@@ -98,6 +101,7 @@ impl Environment {
                 instance_type: "t3.medium".to_owned(),
                 instance_profile: "local-instance-profile".to_owned(),
             },
+            require: Requirements::default(),
             env: env.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
         }
     }

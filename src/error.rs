@@ -65,6 +65,14 @@ impl Failure {
         self
     }
 
+    /// The same error with one more thing to do about it.
+    #[must_use]
+    pub fn and_hint(mut self, hint: impl AsRef<str>) -> Self {
+        let before = self.hint.map(|before| before + "\n").unwrap_or_default();
+        self.hint = Some(before + hint.as_ref());
+        self
+    }
+
     /// The credentials have expired: what was under way in the cloud goes on, and nothing can be taken back.
     #[must_use]
     pub fn expired(mut self) -> Self {

@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use semver::Version;
 use serde::Serialize;
 
-use crate::bake::{self, Thing};
+use crate::bake::{self, KeptInstance, Thing};
 use crate::context::Context;
 use crate::images;
 
@@ -37,6 +37,15 @@ pub struct Orphan {
     pub created: Option<Timestamp>,
     #[serde(skip)]
     thing: Thing,
+}
+
+impl Orphan {
+    fn instance(kept: KeptInstance) -> Self {
+        let KeptInstance { instance_id: name, version, launched: created, cost, .. } = kept;
+        let why = format!("a failed bake of version {version} has kept it: {cost}");
+        let thing = bake::Kind::Instance.named(name.clone());
+        Self { name, why, created, thing }
+    }
 }
 
 /// Something that may still be needed.
@@ -61,11 +70,14 @@ pub async fn plan(context: &Context, age: Duration) -> Result<Plan> {
         reasons.entry(version).or_insert(why);
     }
     let parameters = parameters::orphans(context, &versions).await?;
+    let instances = bake::kept(context).await?.into_iter().map(|kept| (None, Orphan::instance(kept)));
     let bucket = bucket::orphans(context, &images, !reasons.is_empty()).await?;
     let mut plan = Plan { remove: Vec::new(), keep: bucket.keep };
     let oldest = Timestamp::now().checked_sub(age).unwrap_or(Timestamp::MIN);
-    for (version, orphan) in
-        parameters.into_iter().chain(builder.orphans).chain(bucket.orphans.into_iter().map(|orphan| (None, orphan)))
+    for (version, orphan) in instances
+        .chain(parameters)
+        .chain(builder.orphans)
+        .chain(bucket.orphans.into_iter().map(|orphan| (None, orphan)))
     {
         let why = match version.and_then(|version| reasons.get(&version)) {
             Some(why) => why.clone(),

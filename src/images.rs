@@ -27,6 +27,24 @@ pub struct BakedImage {
 
 /// Every image of the recipe's service, newest version first.
 pub async fn find(clients: &Clients, recipe: &Recipe) -> Result<Vec<BakedImage>> {
+    Ok(baked(&describe(clients, recipe).await?))
+}
+
+/// Those among them that a bake has made, newest version first.
+pub fn baked(images: &[Image]) -> Vec<BakedImage> {
+    let mut images: Vec<_> = images.iter().filter_map(read).collect();
+    images.sort_by(|a, b| b.version.cmp(&a.version).then(b.created.cmp(&a.created)));
+    images
+}
+
+/// Size of the volumes of an image's snapshots.
+pub fn gib(image: &Image) -> u32 {
+    let volumes = image.block_device_mappings().iter().filter_map(|device| device.ebs.as_ref());
+    volumes.filter_map(|ebs| u32::try_from(ebs.volume_size?).ok()).sum()
+}
+
+/// The images as EC2 describes them.
+pub async fn describe(clients: &Clients, recipe: &Recipe) -> Result<Vec<Image>> {
     let service = recipe.service.to_string();
     let filter = Filter::builder().name(format!("tag:{}", tags::SERVICE)).values(&service).build();
     let answer = clients
@@ -37,9 +55,7 @@ pub async fn find(clients: &Clients, recipe: &Recipe) -> Result<Vec<BakedImage>>
         .send()
         .await
         .map_err(|error| aws::describe(&format!("list the images of {service}"), &error))?;
-    let mut images: Vec<_> = answer.images().iter().filter_map(read).collect();
-    images.sort_by(|a, b| b.version.cmp(&a.version).then(b.created.cmp(&a.created)));
-    Ok(images)
+    Ok(answer.images.unwrap_or_default())
 }
 
 /// The image of `version`, or the newest one.

@@ -12,7 +12,7 @@ use std::fmt;
 use std::net::Ipv4Addr;
 
 use anyhow::Result;
-use aws_sdk_ec2::types::{Filter, GroupIdentifier, InstanceAttributeName, Reservation};
+use aws_sdk_ec2::types::{Filter, GroupIdentifier, Instance as Ec2Instance, InstanceAttributeName, Reservation};
 use jiff::Timestamp;
 use semver::Version;
 use serde::Serialize;
@@ -20,6 +20,7 @@ use serde::Serialize;
 pub use self::choose::{Chosen, choose};
 pub use self::console::{console, last_lines};
 pub use self::kind::{Kind, change_kind, kinds, may_change_kind};
+pub use self::read::state_of;
 pub use self::run::{dry_run, run};
 pub use self::state::{refuse_impaired, start, stop, terminate, wait_until_running, wait_until_stopped};
 use crate::aws::{self, Clients};
@@ -96,31 +97,64 @@ impl Instance {
 
     /// Whether it still exists for the user: a terminated instance is listed for another hour.
     pub fn exists(&self) -> bool {
-        !matches!(self.state, State::ShuttingDown | State::Terminated)
+        self.state.exists()
+    }
+}
+
+impl State {
+    /// Whether the instance still exists for the user.
+    pub fn exists(self) -> bool {
+        !matches!(self, Self::ShuttingDown | Self::Terminated)
+    }
+
+    /// Whether the machine is paid for, and not its volume alone.
+    pub fn is_billed(self) -> bool {
+        matches!(self, Self::Pending | Self::Running)
     }
 }
 
 /// Every instance of `service` that exists, oldest first.
 pub async fn list(clients: &Clients, service: &str) -> Result<Vec<Instance>> {
+    Ok(listed(&tagged(clients, service).await?))
+}
+
+/// Those of them that were launched and exist, oldest first.
+pub fn listed(tagged: &[Ec2Instance]) -> Vec<Instance> {
+    let mut instances: Vec<Instance> = tagged.iter().filter_map(read::instance).filter(Instance::exists).collect();
+    instances.sort_by_key(|instance| instance.launched);
+    instances
+}
+
+/// Whether it was launched by this tool and exists.
+pub fn is_launched(instance: &Ec2Instance) -> bool {
+    read::instance(instance).is_some_and(|instance| instance.exists())
+}
+
+/// Whatever has the tag of the service: what was launched, and what bakes have made to be kept.
+pub async fn tagged(clients: &Clients, service: &str) -> Result<Vec<Ec2Instance>> {
     let filter = Filter::builder().name(format!("tag:{}", tags::SERVICE)).values(service).build();
     let mut pages = clients.ec2.describe_instances().filters(filter).into_paginator().send();
     let mut instances = Vec::new();
     while let Some(page) = pages.next().await {
         let page = page.map_err(|error| aws::describe(&format!("list the instances of {service}"), &error))?;
-        let found = page.reservations().iter().flat_map(Reservation::instances);
-        instances.extend(found.filter_map(read::instance).filter(Instance::exists));
+        let reservations = page.reservations.unwrap_or_default();
+        instances.extend(reservations.into_iter().flat_map(|reservation| reservation.instances.unwrap_or_default()));
     }
-    instances.sort_by_key(|instance| instance.launched);
     Ok(instances)
 }
 
 /// One instance; `None` while EC2 does not know it yet, or where its tags are not ours.
 pub async fn get(clients: &Clients, instance_id: &str) -> Result<Option<Instance>> {
+    Ok(look(clients, instance_id).await?.as_ref().and_then(read::instance))
+}
+
+/// One instance, whoever made it; `None` while EC2 does not know it yet.
+pub async fn look(clients: &Clients, instance_id: &str) -> Result<Option<Ec2Instance>> {
     let answer = clients.ec2.describe_instances().instance_ids(instance_id).send().await;
     match answer {
         Ok(answer) => {
-            let mut found = answer.reservations().iter().flat_map(Reservation::instances);
-            Ok(found.find_map(read::instance))
+            let reservations = answer.reservations.unwrap_or_default();
+            Ok(reservations.into_iter().find_map(|reservation| reservation.instances?.into_iter().next()))
         }
         Err(error) if error.as_service_error().is_some_and(is_unknown) => Ok(None),
         Err(error) => Err(aws::describe(&format!("look at instance {instance_id}"), &error).into()),

@@ -5,7 +5,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
-use aws_sdk_ec2::types::Image;
 use semver::Version;
 use serde::Serialize;
 
@@ -14,12 +13,10 @@ use crate::bake;
 use crate::context::Context;
 use crate::images::{self, BakedImage};
 use crate::ledger::{Ending, Entry, Ledger};
+use crate::prices;
 
 /// EC2 looks at no more images in one call.
 const LOOKED_AT_ONCE: usize = 10;
-
-/// USD a month for a GiB of a snapshot: the list price in ap-southeast-2. A snapshot is billed by what is in it, so this is the most.
-const GIB_MONTH_USD: f64 = 0.055;
 
 /// What can go, and what stays for which reasons; the newest version first.
 #[derive(Debug)]
@@ -74,7 +71,7 @@ pub async fn plan(context: &Context, newest: usize) -> Result<Plan> {
         let (version, image_id) = (image.version.clone(), image.image_id.clone());
         if reasons.is_empty() {
             let gib = sizes.get(&image_id).copied().unwrap_or_default();
-            let monthly_usd = (f64::from(gib) * GIB_MONTH_USD * 100.0).round() / 100.0;
+            let monthly_usd = prices::snapshots(gib).monthly_usd.unwrap_or_default();
             plan.remove.push(Old { version, image_id, digest: image.digest.clone(), gib, monthly_usd });
         } else {
             plan.keep.push(Kept { version, image_id, reasons });
@@ -140,10 +137,5 @@ async fn sizes(context: &Context, images: &[BakedImage]) -> Result<BTreeMap<Stri
     let ids = images.iter().map(|image| image.image_id.clone()).collect();
     let answer = context.clients.ec2.describe_images().set_image_ids(Some(ids)).send().await;
     let answer = answer.map_err(|error| aws::describe("look at the images", &error))?;
-    Ok(answer.images().iter().filter_map(|image| Some((image.image_id.clone()?, gib(image)))).collect())
-}
-
-fn gib(image: &Image) -> u32 {
-    let volumes = image.block_device_mappings().iter().filter_map(|device| device.ebs.as_ref());
-    volumes.filter_map(|ebs| u32::try_from(ebs.volume_size?).ok()).sum()
+    Ok(answer.images().iter().filter_map(|image| Some((image.image_id.clone()?, images::gib(image)))).collect())
 }

@@ -1,6 +1,10 @@
 //! What an administrator has to make before a team can bake and launch: a `CloudFormation` template with nothing more than is needed.
 
+mod policy;
+
 use minijinja::{Value, context};
+
+pub use self::policy::{Account, Statement, statements};
 
 use crate::environment::{ElasticIp, Environment};
 use crate::error::{Failure, internal};

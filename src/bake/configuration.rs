@@ -1,5 +1,7 @@
 //! The two configurations of a bake: how build instances are made, and what the AMI is called and tagged.
 
+use std::collections::HashMap;
+
 use anyhow::Result;
 use aws_sdk_imagebuilder::types::{
     AmiDistributionConfiguration, Distribution, InfrastructureConfiguration, InstanceMetadataOptions,
@@ -13,7 +15,7 @@ use crate::tags;
 
 /// The environment's infrastructure configuration, created or brought up to date. Returns its ARN.
 pub(super) async fn infrastructure(creator: &mut Creator<'_>) -> Result<String> {
-    let arn = creator.names.infrastructure_arn();
+    let arn = creator.names.infrastructure_arn(creator.plan.keep_on_failure);
     let client = &creator.context.clients.image_builder;
     let existing = client.get_infrastructure_configuration().infrastructure_configuration_arn(&arn).send().await;
     match existing {
@@ -34,13 +36,20 @@ fn is_current(creator: &Creator, found: &InfrastructureConfiguration) -> bool {
         && found.instance_profile_name() == Some(&environment.build.instance_profile)
         && found.security_group_ids() == security_groups(creator).unwrap_or_default()
         && found.subnet_id() == environment.subnets.first().map(String::as_str)
-        && found.terminate_instance_on_failure() == Some(true)
+        && found.terminate_instance_on_failure() == Some(!creator.plan.keep_on_failure)
+        && found.resource_tags().filter(|tags| !tags.is_empty()) == resource_tags(creator).as_ref()
         && found.instance_metadata_options() == Some(&metadata_options())
 }
 
 /// Image Builder asks for both or none: without a subnet it uses the default network and its default group.
 fn security_groups(creator: &Creator) -> Option<Vec<String>> {
     creator.context.environment.subnets.first().map(|_| creator.context.environment.security_groups.clone())
+}
+
+/// An instance that may outlive its bake has the service's tag, by which operators find it and may end it. It has no key pair: the image
+/// that it may become is the same as without the flag.
+fn resource_tags(creator: &Creator) -> Option<HashMap<String, String>> {
+    creator.plan.keep_on_failure.then(|| HashMap::from([(tags::SERVICE.to_owned(), creator.plan.service.to_string())]))
 }
 
 /// Session tokens are required: the first version of the metadata service gives credentials to any process that can be
@@ -58,12 +67,13 @@ async fn create_infrastructure(creator: &mut Creator<'_>, arn: &str) -> Result<S
         .clients
         .image_builder
         .create_infrastructure_configuration()
-        .name(creator.names.infrastructure())
+        .name(creator.names.infrastructure(creator.plan.keep_on_failure))
         .instance_types(&environment.build.instance_type)
         .instance_profile_name(&environment.build.instance_profile)
         .set_security_group_ids(security_groups(creator))
         .set_subnet_id(environment.subnets.first().cloned())
-        .terminate_instance_on_failure(true)
+        .terminate_instance_on_failure(!creator.plan.keep_on_failure)
+        .set_resource_tags(resource_tags(creator))
         .instance_metadata_options(metadata_options())
         .tags(tags::SERVICE, creator.names.recipe())
         .client_token(creator.journal.token(&what.name))
@@ -85,7 +95,8 @@ async fn update_infrastructure(creator: &Creator<'_>, arn: &str) -> Result<()> {
         .instance_profile_name(&environment.build.instance_profile)
         .set_security_group_ids(security_groups(creator))
         .set_subnet_id(environment.subnets.first().cloned())
-        .terminate_instance_on_failure(true)
+        .terminate_instance_on_failure(!creator.plan.keep_on_failure)
+        .set_resource_tags(resource_tags(creator))
         .instance_metadata_options(metadata_options())
         .client_token(creator.journal.token(&format!("update {arn}")))
         .send()

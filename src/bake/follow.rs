@@ -7,6 +7,7 @@ use anyhow::Result;
 use aws_sdk_imagebuilder::types::{Image, ImageStatus, OutputResources};
 
 use super::baked::{StageTime, rounded};
+use super::kept;
 use super::remove::is_under_way;
 use super::timeline::{Event, Step, StepState, Timeline, workflow_kind};
 use crate::aws;
@@ -72,7 +73,10 @@ pub(super) async fn until_available(context: &Context, arn: &str, shield: &Shiel
                 let status = image.state().and_then(|state| state.status());
                 if !is_under_way(status) {
                     let is_good = matches!(status, Some(ImageStatus::Available));
-                    return if is_good { show.end(context, &image) } else { Err(show.failure(context, &image).into()) };
+                    if is_good {
+                        return show.end(context, &image);
+                    }
+                    return Err(kept::mention(context, &image, show.failure(context, &image)).await.into());
                 }
             }
             Err(error) if bad_looks < FORGIVEN && !is_expiry(&error) => bad_looks += 1,

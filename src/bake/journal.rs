@@ -56,6 +56,8 @@ pub(crate) enum Kind {
     Image,
     /// A parameter of the Parameter Store.
     Parameter,
+    /// An instance that a failed bake has left running. No journal has one: Image Builder makes them.
+    Instance,
 }
 
 impl Kind {

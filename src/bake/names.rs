@@ -45,9 +45,10 @@ impl Names {
         self.service.to_string()
     }
 
-    /// How build instances are made depends on the environment only.
-    pub(super) fn infrastructure(&self) -> String {
-        format!("{}-{}", self.service, self.environment)
+    /// How build instances are made depends on the environment, and on whether those that fail are kept.
+    pub(super) fn infrastructure(&self, keeps_failed: bool) -> String {
+        let suffix = if keeps_failed { "-keep" } else { "" };
+        format!("{}-{}{suffix}", self.service, self.environment)
     }
 
     /// The AMI's tags depend on the version, so each version has its own; a name cannot hold dots.
@@ -69,8 +70,8 @@ impl Names {
         self.arn("component", &format!("{component}/{}", self.version))
     }
 
-    pub(super) fn infrastructure_arn(&self) -> String {
-        self.arn("infrastructure-configuration", &self.infrastructure())
+    pub(super) fn infrastructure_arn(&self, keeps_failed: bool) -> String {
+        self.arn("infrastructure-configuration", &self.infrastructure(keeps_failed))
     }
 
     pub(super) fn distribution_arn(&self) -> String {
@@ -100,7 +101,8 @@ mod tests {
             [
                 names.component_arn("veris-chat-10-base"),
                 names.recipe_arn(),
-                names.infrastructure_arn(),
+                names.infrastructure_arn(false),
+                names.infrastructure_arn(true),
                 names.distribution_arn(),
                 names.image_arn(),
             ]
@@ -109,6 +111,7 @@ mod tests {
         arn:aws:imagebuilder:ap-southeast-2:000000000000:component/veris-chat-10-base/1.20.3
         arn:aws:imagebuilder:ap-southeast-2:000000000000:image-recipe/veris-chat/1.20.3
         arn:aws:imagebuilder:ap-southeast-2:000000000000:infrastructure-configuration/veris-chat-prod
+        arn:aws:imagebuilder:ap-southeast-2:000000000000:infrastructure-configuration/veris-chat-prod-keep
         arn:aws:imagebuilder:ap-southeast-2:000000000000:distribution-configuration/veris-chat-1-20-3
         arn:aws:imagebuilder:ap-southeast-2:000000000000:image/veris-chat/1.20.3
         "

@@ -29,6 +29,8 @@ pub(super) struct Plan {
     pub artifacts: Vec<Artifact>,
     /// What is baked, as it is told about the image.
     pub manifest: Manifest,
+    /// Whether an instance that fails is left running. It is no input of the digest: the image is the same.
+    pub keep_on_failure: bool,
 }
 
 /// A file that is uploaded.
@@ -50,7 +52,11 @@ pub(super) enum Content {
 }
 
 /// Compiles, renders and digests.
-pub(super) async fn make(context: &Context, version: Version, commit: String) -> Result<Plan> {
+pub(super) async fn make(
+    context: &Context,
+    version: Version,
+    (commit, keep_on_failure): (String, bool),
+) -> Result<Plan> {
     let recipe = &context.recipe;
     // Before minutes of compiling: the parent may have to be pinned first.
     let parent = parent::of_bake(context).await?;
@@ -65,7 +71,7 @@ pub(super) async fn make(context: &Context, version: Version, commit: String) ->
     let digest = inputs(recipe, &version, &parent.image, (&artifacts, &components)).digest();
     let service = recipe.service.clone();
     let artifacts = artifacts.into_list();
-    Ok(Plan { service, version, digest, commit, parent, components, artifacts, manifest })
+    Ok(Plan { service, version, digest, commit, parent, components, artifacts, manifest, keep_on_failure })
 }
 
 async fn compile(context: &Context) -> Result<PathBuf> {

@@ -12,6 +12,7 @@ use crate::aws;
 use crate::context::Context;
 use crate::environment::Target;
 use crate::error::cloud;
+use crate::instances;
 
 /// Image Builder's operations do not declare this error, so only its code tells it.
 pub(super) fn is_not_found<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
@@ -44,6 +45,7 @@ pub(crate) async fn created(context: &Context, Created { kind, name }: &Created)
         }
         Kind::Image => image(context, name).await,
         Kind::Parameter => parameter(context, name).await,
+        Kind::Instance => instance(context, name).await,
     }
 }
 
@@ -60,6 +62,13 @@ async fn parameter(context: &Context, name: &str) -> Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+async fn instance(context: &Context, id: &str) -> Result<()> {
+    let mut stage = context.printer.stage(format!("Terminate {id}"));
+    instances::terminate(&context.clients, id, &mut stage).await?;
+    stage.done("");
+    Ok(())
 }
 
 async fn component(context: &Context, arn: &str) -> Result<()> {
@@ -144,7 +153,7 @@ async fn cancel(context: &Context, arn: &str) -> Result<()> {
 }
 
 /// An image that is gone counts as deleted.
-async fn status(context: &Context, arn: &str) -> Result<Option<ImageStatus>> {
+pub(super) async fn status(context: &Context, arn: &str) -> Result<Option<ImageStatus>> {
     match context.clients.image_builder.get_image().image_build_version_arn(arn).send().await {
         Ok(answer) => Ok(answer.image.and_then(|image| image.state).and_then(|state| state.status)),
         Err(error) if is_not_found(&error) => Ok(Some(ImageStatus::Deleted)),

@@ -27,6 +27,11 @@ pub struct Bake {
     /// Otherwise the bake reads the image's snapshot, and fails where a secret, a key or a trace of the build is left in it.
     #[arg(long)]
     skip_disk_check: bool,
+    /// Leave the build or test instance running where a component fails
+    ///
+    /// The error names it, how to get in, what it costs, and the command that ends it. No later bake does.
+    #[arg(long)]
+    keep_on_failure: bool,
     #[command(flatten)]
     instead: Instead,
 }
@@ -47,8 +52,8 @@ struct Instead {
 }
 
 pub async fn run(args: Bake, context: &Context) -> Result<ExitStatus> {
-    let Bake { version, allow_dirty, skip_disk_check, .. } = args;
-    let options = bake::Options { version, allow_dirty, skip_disk_check };
+    let Bake { version, allow_dirty, skip_disk_check, keep_on_failure, .. } = args;
+    let options = bake::Options { version, allow_dirty, skip_disk_check, keep_on_failure };
     if args.instead.explain {
         context.printer.data(&Box::pin(bake::explain(context, options)).await?)?;
         return Ok(ExitStatus::Success);

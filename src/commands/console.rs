@@ -5,6 +5,7 @@ use std::fmt;
 use anyhow::Result;
 use serde::Serialize;
 
+use crate::bake;
 use crate::context::Context;
 use crate::exit_status::ExitStatus;
 use crate::instances;
@@ -32,8 +33,7 @@ struct Shown {
 }
 
 pub async fn run(args: Console, context: &Context) -> Result<ExitStatus> {
-    let chosen = instances::choose(context, args.target.as_deref()).await?;
-    let instance_id = chosen.instance.instance_id;
+    let instance_id = chosen(context, args.target.as_deref()).await?;
     let lines = instances::console(&context.clients, &instance_id, args.lines.unwrap_or(usize::MAX)).await?;
     if lines.is_empty() {
         context
@@ -42,6 +42,17 @@ pub async fn run(args: Console, context: &Context) -> Result<ExitStatus> {
     }
     context.printer.data(&Shown { instance_id, lines })?;
     Ok(ExitStatus::Success)
+}
+
+/// The instance's id. One that a failed bake has kept is known by it alone.
+async fn chosen(context: &Context, target: Option<&str>) -> Result<String> {
+    let refused = match instances::choose(context, target).await {
+        Ok(chosen) => return Ok(chosen.instance.instance_id),
+        Err(error) => error,
+    };
+    let Some(id) = target.filter(|target| target.starts_with("i-")) else { return Err(refused) };
+    let kept = bake::kept(context).await?.into_iter().find(|kept| kept.instance_id == id);
+    kept.map(|kept| kept.instance_id).ok_or(refused)
 }
 
 impl fmt::Display for Shown {

@@ -11,8 +11,8 @@ use crate::exit_status::ExitStatus;
 
 /// Look at everything that a bake and a launch need, and change nothing
 ///
-/// Compiler, identity and the time it has left, parent image, bucket, Image Builder, ledger, address, security groups, key pair, and a
-/// dry run of the launch itself. The exit code is 1 where something is missing.
+/// Compiler, clock, identity and the time it has left, permissions as IAM simulates them, parent image, bucket, Image Builder and the way
+/// out of its network, ledger, address, quotas, security groups, key pair, and a dry run of the launch itself. The exit code is 1 where something is missing.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  veris doctor --environment prod")]
 pub struct Doctor {}

@@ -18,7 +18,7 @@ use crate::table::Table;
 ///
 /// Versions without an AMI lose their builds, recipes, configurations and components, untagged AMIs of failed tests included; the bucket
 /// loses manifests and artifacts that no image names. What is being baked, what a bake on this machine can go on with, and what is
-/// newer than `--older-than` stays. Old images go with `veris prune`. Rules of `veris allow-ip` whose time is over are closed.
+/// newer than `--older-than` stays. Instances of failed bakes that `veris bake --keep-on-failure` has kept end too. Old images go with `veris prune`. Rules of `veris allow-ip` whose time is over are closed.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  veris gc --dry-run\n  veris gc --older-than 1 --environment prod --yes")]
 pub struct Gc {

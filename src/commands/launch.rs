@@ -19,6 +19,7 @@ use crate::exit_status::ExitStatus;
 use crate::firewall;
 use crate::images;
 use crate::ledger::{Keep, Kind, Ledger, Origin, Served, Target, Task};
+use crate::requirements::{self, Requirements};
 use crate::user_data::UserData;
 
 /// Launch an image and put it behind the address
@@ -58,6 +59,9 @@ pub struct Launch {
     /// Show what would be done, and change nothing
     #[arg(long)]
     pub dry_run: bool,
+    /// Launch although the image is not proven or signed as the environment asks; the ledger keeps what it lacked
+    #[arg(long)]
+    pub allow_unproven: bool,
     /// Launch although the version is live already, or although somebody moved the address by hand
     #[arg(long)]
     pub force: bool,
@@ -75,6 +79,7 @@ impl Default for Launch {
             no_chat: false,
             reason: None,
             dry_run: false,
+            allow_unproven: false,
             force: false,
         }
     }
@@ -113,15 +118,16 @@ pub async fn run(args: Launch, context: &Context) -> Result<ExitStatus> {
 /// Launches and answers what is live then.
 pub async fn launch(args: &Launch, context: &Context) -> Result<Launched> {
     let user_data = user_data(args, context).await?;
+    let (examined, reason) = examine(args, context).await?;
     firewall::sweep_beside(context).await;
     let options = Options {
         kind: Kind::Launch,
-        reason: args.reason.clone(),
+        reason,
         timeout: Duration::from_secs(args.timeout),
         soak: deploy::soak(context, args.soak),
         chat: !args.no_chat,
     };
-    let deployed = Box::pin(deploy(context, &options, |scene| plan(args, &user_data, scene))).await?;
+    let deployed = Box::pin(deploy(context, &options, |scene| plan(args, &user_data, &examined, scene))).await?;
     deploy::warn(context, &deployed);
     let task = plan_of(&deployed.record);
     Ok(Launched {
@@ -142,8 +148,9 @@ pub async fn launch(args: &Launch, context: &Context) -> Result<Launched> {
 
 async fn dry_run(args: &Launch, context: &Context) -> Result<Planned> {
     let user_data = user_data(args, context).await?;
+    let (examined, _) = examine(args, context).await?;
     let scene = Scene::look(context, &Ledger::of(context)).await?;
-    let plan = plan(args, &user_data, &scene)?;
+    let plan = plan(args, &user_data, &examined, &scene)?;
     Ok(Planned::new(args, context, &scene, plan.task))
 }
 
@@ -155,8 +162,42 @@ async fn user_data(args: &Launch, context: &Context) -> Result<UserData> {
     Ok(user_data)
 }
 
-fn plan(args: &Launch, user_data: &UserData, scene: &Scene) -> Result<Plan, Failure> {
+/// The image of the launch, which has what the environment asks of it, and the reason that the ledger keeps.
+async fn examine(args: &Launch, context: &Context) -> Result<(Examined, Option<String>)> {
+    if context.environment.require == Requirements::default() {
+        return Ok((Examined::Any, args.reason.clone()));
+    }
+    let images = images::find(&context.clients, &context.recipe).await?;
+    let image = images::choose(&images, args.version.as_ref(), &context.recipe.service)?;
+    let unmet = requirements::unmet(context, image).await?;
+    let examined = Examined::Image(image.image_id.clone());
+    if unmet.is_empty() {
+        return Ok((examined, args.reason.clone()));
+    }
+    if !args.allow_unproven {
+        return Err(unmet.refusal(context, image).into());
+    }
+    context.printer.talk(format_args!("warning: {} {} is launched although {unmet}", image.service, image.version));
+    Ok((examined, Some(unmet.reason(args.reason.as_deref()))))
+}
+
+/// What may be launched.
+enum Examined {
+    /// Nothing is asked of images.
+    Any,
+    /// The id of the one that was examined.
+    Image(String),
+}
+
+fn plan(args: &Launch, user_data: &UserData, examined: &Examined, scene: &Scene) -> Result<Plan, Failure> {
     let image = images::choose(&scene.images, args.version.as_ref(), &scene.service)?;
+    if let Examined::Image(id) = examined
+        && *id != image.image_id
+    {
+        let (id, version) = (&image.image_id, &image.version);
+        return Err(user(format!("{id} ({version}) appeared while another image was examined"))
+            .hint("run the same command again"));
+    }
     if let Some(live) = scene.live().filter(|live| live.image_id == image.image_id && !args.force) {
         return Err(user(format!(
             "{} {} is live already, on instance {}",

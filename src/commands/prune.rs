@@ -9,6 +9,7 @@ use crate::context::Context;
 use crate::environment::Target;
 use crate::error::{Failure, user};
 use crate::exit_status::ExitStatus;
+use crate::prices;
 use crate::prune::{self, Kept, Old, Plan};
 use crate::table::Table;
 
@@ -70,6 +71,6 @@ impl fmt::Display for Pruned {
         }
         table.fmt(f)?;
         let cost: f64 = self.removed.iter().map(|old| old.monthly_usd).sum();
-        writeln!(f, "{} images {what}: at most {cost:.2} USD a month", self.removed.len())
+        writeln!(f, "{} images {what}: at most about {cost:.2} USD a month ({})", self.removed.len(), prices::SOURCE)
     }
 }

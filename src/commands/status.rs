@@ -1,18 +1,31 @@
 //! `veris status`: who is behind the address, whether it answers, and who else is kept.
 
+mod cost;
+mod drift;
+
 use std::fmt;
 
 use anyhow::Result;
+use aws_sdk_ec2::types::{Filter, Instance as Ec2Instance, Volume};
 use serde::Serialize;
 
+use self::drift::Drift;
 use crate::addresses;
+use crate::aws;
+use crate::bake::{self, KeptInstance};
 use crate::context::Context;
+use crate::environment::Target;
 use crate::exit_status::ExitStatus;
 use crate::health::{self, Endpoint};
+use crate::images;
 use crate::instances::{self, Instance};
+use crate::prices::Bill;
 use crate::table::Table;
 
-/// Show what is live, whether it answers, and which other instances are kept
+/// Show what is live, whether it answers, what it differs in from the recipe, and what all of it costs
+///
+/// A difference is told with its cure. Costs are about those of a month, by AWS's list prices in one region; a type whose price is not
+/// known is named. Instances that `veris bake --keep-on-failure` has left are listed, too.
 ///
 /// The exit code is 0 only when a version is live and answers as it should.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -33,6 +46,14 @@ pub struct Report {
     pub problem: Option<String>,
     pub live: Option<Instance>,
     pub kept: Vec<Instance>,
+    /// What the live instance differs in from the recipe and from what was baked last.
+    pub drift: Vec<Drift>,
+    /// Instances that failed bakes were asked to keep.
+    pub of_failed_bakes: Vec<KeptInstance>,
+    /// What all of it costs in a month, in an account of AWS.
+    pub cost: Bill,
+    #[serde(skip)]
+    target: Target,
 }
 
 pub async fn run(args: Status, context: &Context) -> Result<ExitStatus> {
@@ -44,7 +65,17 @@ pub async fn run(args: Status, context: &Context) -> Result<ExitStatus> {
 /// Looks at the service.
 pub async fn status(_: &Status, context: &Context) -> Result<Report> {
     let service = context.recipe.service.to_string();
-    let (address, mut kept) = tokio::try_join!(addresses::find(context), instances::list(&context.clients, &service))?;
+    let (address, tagged, described) = tokio::try_join!(
+        addresses::find(context),
+        instances::tagged(&context.clients, &service),
+        images::describe(&context.clients, &context.recipe),
+    )?;
+    let of_failed_bakes = bake::kept_among(context, &tagged).await?;
+    let machines: Vec<Ec2Instance> = tagged.into_iter().filter(instances::is_launched).collect();
+    let volumes = volumes(context, &machines).await?;
+    let gib = described.iter().map(images::gib).sum();
+    let cost = cost::bill(&machines, &volumes, address.as_ref(), (&of_failed_bakes, gib));
+    let mut kept = instances::listed(&machines);
     let holder = address.as_ref().and_then(|address| address.holder.clone());
     let live = kept.iter().position(|instance| Some(&instance.instance_id) == holder.as_ref());
     let live = live.map(|position| kept.remove(position));
@@ -56,6 +87,16 @@ pub async fn status(_: &Status, context: &Context) -> Result<Report> {
         }
         (Some(_), None, None) | (None, ..) => Some("nothing is live".to_owned()),
     };
+    let machine = live.as_ref().and_then(|live| {
+        machines.iter().find(|machine| machine.instance_id() == Some(&live.instance_id)).map(|machine| (live, machine))
+    });
+    let drift = match machine {
+        Some((live, machine)) => {
+            let images = images::baked(&described);
+            drift::find(context, &drift::Seen { live, machine, volumes: &volumes, images: &images }).await
+        }
+        None => Vec::new(),
+    };
     Ok(Report {
         service,
         environment: context.environment.name.to_string(),
@@ -64,7 +105,23 @@ pub async fn status(_: &Status, context: &Context) -> Result<Report> {
         problem,
         live,
         kept,
+        drift,
+        of_failed_bakes,
+        cost,
+        target: context.environment.target,
     })
+}
+
+/// The volumes of the instances.
+async fn volumes(context: &Context, machines: &[Ec2Instance]) -> Result<Vec<Volume>> {
+    let ids: Vec<String> = machines.iter().filter_map(|machine| machine.instance_id.clone()).collect();
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let filter = Filter::builder().name("attachment.instance-id").set_values(Some(ids)).build();
+    let pages = context.clients.ec2.describe_volumes().filters(filter).into_paginator().items().send();
+    let volumes = pages.collect::<Result<Vec<_>, _>>().await;
+    Ok(volumes.map_err(|error| aws::describe("look at the volumes of the instances", &error))?)
 }
 
 impl fmt::Display for Report {
@@ -87,6 +144,17 @@ impl fmt::Display for Report {
                 self.environment,
                 self.problem.as_deref().unwrap_or("nothing is live")
             )?,
+        }
+        for drift in &self.drift {
+            writeln!(f, "  drift     {drift}")?;
+        }
+        let where_to = if self.target == Target::Local { "nothing here; in an account of AWS " } else { "" };
+        writeln!(f, "  cost      {where_to}{} ({})", self.cost, self.cost.prices)?;
+        for KeptInstance { instance_id, version, cost, .. } in &self.of_failed_bakes {
+            writeln!(
+                f,
+                "  kept      {instance_id} of a failed bake of {version}, {cost}; `veris terminate {instance_id}` ends it"
+            )?;
         }
         if self.kept.is_empty() {
             return Ok(());

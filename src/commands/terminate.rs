@@ -7,6 +7,7 @@ use semver::Version;
 use serde::Serialize;
 
 use crate::addresses;
+use crate::bake;
 use crate::context::Context;
 use crate::deploy;
 use crate::environment::Target;
@@ -17,7 +18,7 @@ use crate::instances::{self, Instance};
 /// Terminate kept instances of the service
 ///
 /// Only instances that this tool launched are touched. The live one is refused unless `--live` or `--all` says that it is
-/// meant. Images stay: any version can be launched again.
+/// meant. Images stay: any version can be launched again. An instance that a failed bake has kept is named by its id.
 #[derive(Debug, Clone, Default, clap::Args)]
 #[command(
     after_help = "Example:\n  veris terminate 1.0.0\n  veris terminate i-0123456789abcdef0\n  veris terminate --all"
@@ -55,19 +56,38 @@ pub async fn run(args: Terminate, context: &Context) -> Result<ExitStatus> {
     let service = context.recipe.service.to_string();
     let (address, instances) = tokio::try_join!(addresses::find(context), instances::list(&context.clients, &service))?;
     let holder = address.and_then(|address| address.holder);
-    let chosen = choose(&args, &service, instances, holder.as_deref())?;
+    let chosen = match of_bake(&args, context, &instances).await? {
+        Some(kept) => vec![kept],
+        None => choose(&args, &service, instances, holder.as_deref())?.into_iter().map(Ended::of).collect(),
+    };
     if context.environment.target == Target::Aws && !args.yes && !chosen.is_empty() {
         return Err(unconfirmed(context, &chosen).into());
     }
     let mut terminated = Vec::new();
-    for instance in chosen {
-        let mut stage = context.printer.stage(format!("Terminate {} ({})", instance.instance_id, instance.version));
-        instances::terminate(&context.clients, &instance.instance_id, &mut stage).await?;
+    for end in chosen {
+        let mut stage = context.printer.stage(format!("Terminate {} ({})", end.instance_id, end.version));
+        instances::terminate(&context.clients, &end.instance_id, &mut stage).await?;
         stage.done("");
-        terminated.push(Ended { instance_id: instance.instance_id, version: instance.version });
+        terminated.push(end);
     }
     context.printer.data(&Terminated { terminated })?;
     Ok(ExitStatus::Success)
+}
+
+impl Ended {
+    fn of(instance: Instance) -> Self {
+        Self { instance_id: instance.instance_id, version: instance.version }
+    }
+}
+
+/// What a failed bake has kept, where its id is the target.
+async fn of_bake(args: &Terminate, context: &Context, instances: &[Instance]) -> Result<Option<Ended>> {
+    let Some(target) = args.target.as_deref().filter(|target| target.starts_with("i-")) else { return Ok(None) };
+    if instances.iter().any(|instance| instance.instance_id == target) {
+        return Ok(None);
+    }
+    let kept = bake::kept(context).await?.into_iter().find(|kept| kept.instance_id == target);
+    Ok(kept.map(|kept| Ended { instance_id: kept.instance_id, version: kept.version }))
 }
 
 fn choose(
@@ -97,7 +117,7 @@ fn choose(
     }
 }
 
-fn unconfirmed(context: &Context, chosen: &[Instance]) -> Failure {
+fn unconfirmed(context: &Context, chosen: &[Ended]) -> Failure {
     let ids: Vec<_> =
         chosen.iter().map(|instance| format!("{} ({})", instance.instance_id, instance.version)).collect();
     user(format!("environment `{}`: this would terminate {}", context.environment.name, ids.join(", ")))

@@ -13,7 +13,7 @@ pub(super) fn instance(instance: &Ec2Instance) -> Option<Instance> {
     Some(Instance {
         instance_id: instance.instance_id()?.to_owned(),
         instance_type: instance.instance_type().map(|kind| kind.as_str().to_owned()).unwrap_or_default(),
-        state: state(instance.state()?.name()?)?,
+        state: state_of(instance)?,
         state_reason: instance.state_reason().and_then(|reason| reason.message()).map(ToOwned::to_owned),
         public_ip: instance.public_ip_address().and_then(|address| address.parse().ok()),
         service: tag(tags::SERVICE)?.to_owned(),
@@ -26,6 +26,11 @@ pub(super) fn instance(instance: &Ec2Instance) -> Option<Instance> {
         promoted_at: time(tags::PROMOTED_AT),
         rolled_back_at: time(tags::ROLLED_BACK_AT),
     })
+}
+
+/// `None` where EC2 says nothing of it that is known.
+pub fn state_of(instance: &Ec2Instance) -> Option<State> {
+    state(instance.state()?.name()?)
 }
 
 fn state(name: &InstanceStateName) -> Option<State> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Result;
 use aws_sdk_ec2::types::SummaryStatus;
 
-use super::{Instance, State, get, is_unknown};
+use super::{Instance, State, get, is_unknown, look, state_of};
 use crate::aws::{self, Clients};
 use crate::error::cloud;
 use crate::printer::Stage;
@@ -105,8 +105,8 @@ pub async fn terminate(clients: &Clients, instance_id: &str, stage: &mut Stage) 
             Err(error) if error.as_service_error().is_some_and(is_unknown) => {}
             Err(error) => return Err(aws::describe(&format!("terminate instance {instance_id}"), &error).into()),
         }
-        Ok(match get(clients, instance_id).await? {
-            Some(instance) if instance.exists() => Seen::NotYet(instance.state.to_string()),
+        Ok(match look(clients, instance_id).await?.as_ref().and_then(state_of) {
+            Some(state) if state.exists() => Seen::NotYet(state.to_string()),
             Some(_) => Seen::Good(()),
             None => Seen::NotYet("EC2 does not know it".to_owned()),
         })

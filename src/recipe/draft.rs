@@ -16,6 +16,7 @@ use super::reader::{At, Field, Map, Mistake, Mistakes};
 use super::{Artifact, BakedFile, GlibcVersion, ParentImage, Recipe, ServiceName, Volume, VolumeKind};
 use crate::component;
 use crate::environment::{Build, ElasticIp, Environment, EnvironmentName, InstanceTypes, Target};
+use crate::requirements::Requirements;
 
 /// Image Builder's limit for one recipe.
 const MOST_COMPONENTS: usize = 20;
@@ -268,8 +269,40 @@ fn environment(name: Option<&DeclaredName>, map: &Map<'_>) -> Option<Environment
         address: address?.0,
         bucket: bucket?.into(),
         build: build?,
+        require: require(map)?,
         env: env.unwrap_or_default().into_iter().map(plain).collect(),
     })
+}
+
+/// The file of the key is named where a signature is asked for, and nowhere else.
+fn require(map: &Map<'_>) -> Option<Requirements> {
+    let wanted = map.optional("require").map(|field| field.list(value::<Requirement>)).unwrap_or_default();
+    let wants = |requirement| wanted.iter().any(|wanted| wanted.value == requirement);
+    let key = map.optional("public_key").and_then(|field| field.text::<ProjectPath>());
+    if wants(Requirement::Signed) != key.is_some() {
+        let problem = "`require` names `signed` and `public_key` names the key, or neither does";
+        map.refuse("contradiction", problem, "write `require: [proven, signed]` and `public_key: release.pub.pem`");
+        return None;
+    }
+    let signed = key.map(|key| PathBuf::from(String::from(key.value)));
+    Some(Requirements { proven: wants(Requirement::Proven), signed })
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Requirement {
+    Proven,
+    Signed,
+}
+
+impl std::str::FromStr for Requirement {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "proven" => Ok(Self::Proven),
+            "signed" => Ok(Self::Signed),
+            other => Err(refused(other, "a requirement of images", "write `proven`, `signed`, or both")),
+        }
+    }
 }
 
 fn instance_types(map: &Map<'_>) -> Option<InstanceTypes> {

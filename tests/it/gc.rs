@@ -30,6 +30,42 @@ fn names(list: &Value) -> Vec<&str> {
     list.as_array().unwrap().iter().map(|thing| thing["name"].as_str().unwrap()).collect()
 }
 
+/// The instances that are not terminated.
+fn running(cloud: &Cloud) -> Vec<String> {
+    let instances = cloud.state()["instances"].as_object().unwrap().clone();
+    instances.into_iter().filter(|(_, it)| it["state"] == "running").map(|(id, _)| id).collect()
+}
+
+#[test]
+fn a_failed_bake_keeps_its_instance_where_it_is_asked_to() {
+    let Some(cloud) = Cloud::up() else { return };
+    cloud.mood("1.2.3", "broken");
+    let told = cloud.fails(2, &["bake"]);
+    assert!(!told.contains("was kept") && running(&cloud).is_empty(), "{told}");
+
+    let told = cloud.fails(2, &["bake", "--keep-on-failure"]);
+    let ids = running(&cloud);
+    let [id] = ids.as_slice() else { panic!("{ids:?} run") };
+    assert!(told.contains(&format!("{id} (t3.medium, running) was kept")), "{told}");
+    assert!(told.contains("it is broken") && told.contains(&format!("veris terminate {id}\n")), "{told}");
+    assert_eq!(cloud.json(&["console", id])["lines"], json!(["reboot: Power down"]));
+    // A bake that goes well says that it is still there, and leaves it alone.
+    cloud.mood("1.2.3", "");
+    let baked = cloud.veris(&["bake", "--output", "json"]).output().unwrap();
+    let told = talk(&baked);
+    assert!(baked.status.success() && told.contains(&format!("{id} of a failed bake of 1.2.3 was kept")), "{told}");
+    assert_eq!(running(&cloud), [id.as_str()]);
+    // The digest is the same with the flag.
+    assert_eq!(cloud.json(&["bake", "--keep-on-failure"])["created"], false);
+
+    let planned = cloud.json(&["gc", "--dry-run"]);
+    assert_eq!((names(&planned["removed"]), names(&planned["kept"])), (vec![], vec![id.as_str()]));
+    let planned = cloud.json(&["gc", "--older-than", "0", "--dry-run"]);
+    assert_eq!(names(&planned["removed"]), [id.as_str()]);
+    assert_eq!(cloud.json(&["terminate", id])["terminated"], json!([{"instanceId": id, "version": "1.2.3"}]));
+    assert_eq!(running(&cloud), [""; 0]);
+}
+
 #[test]
 fn what_a_killed_bake_has_left_on_a_machine_that_is_gone_is_removed_and_nothing_else() {
     let Some(cloud) = Cloud::up() else { return };

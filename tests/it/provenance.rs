@@ -7,7 +7,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use veris::aws::Clients;
+use veris::commands::launch::{Launch, launch};
 use veris::environment::Environment;
+use veris::error::Report;
+use veris::requirements::Requirements;
 
 use crate::stand_in::{Cloud, talk};
 
@@ -57,6 +60,25 @@ async fn an_image_is_signed_and_whoever_has_the_public_key_can_tell() {
     let (code, verified, _) = verify(&stranger);
     let verified = verified.unwrap();
     assert!(code == Some(1) && verified.to_string().contains("no signature is by the key"), "{verified}");
+
+    // An environment that asks for both takes it; signed by somebody else, or unsigned, it takes it only where that is said.
+    let asking = async |key: &Path| {
+        let require = Requirements { proven: true, signed: Some(key.to_owned()) };
+        let mut context = crate::release::account(&cloud).await;
+        context.environment = Environment { require, ..Environment::local() };
+        context
+    };
+    let arguments = Launch { env_file: None, soak: Some(0), ..Launch::default() };
+    let refused = Report::new(&launch(&arguments, &asking(&stranger).await).await.unwrap_err()).to_string();
+    assert!(refused.contains("no signature is by the key") && refused.contains("--allow-unproven"), "{refused}");
+    launch(&arguments, &asking(&public).await).await.unwrap();
+    let allowed = Launch { allow_unproven: true, force: true, reason: Some("a drill".to_owned()), ..arguments };
+    launch(&allowed, &asking(&stranger).await).await.unwrap();
+    let history = cloud.json(&["history"]).to_string();
+    assert!(
+        history.contains("allowed although no signature is by the key") && history.contains("; a drill"),
+        "{history}"
+    );
 
     // Who can write to the bucket, but has no key, says that another commit was baked.
     let uri = signed["uri"].as_str().unwrap().strip_prefix("s3://").unwrap();

@@ -43,7 +43,7 @@ async fn old_versions_go_and_what_somebody_uses_stays() {
     assert_eq!(cloud.state(), before, "a dry run changed something");
     assert_eq!(
         planned["removed"][0],
-        json!({"version": "1.2.0", "imageId": image(2), "digest": digest(2), "gib": 30, "monthlyUsd": 1.65})
+        json!({"version": "1.2.0", "imageId": image(2), "digest": digest(2), "gib": 30, "monthlyUsd": 1.5})
     );
     assert_eq!(planned["removed"][1]["version"], "1.0.0");
     assert_eq!(planned["kept"][0]["reasons"], json!(["one of the 1 newest"]));

@@ -16,7 +16,7 @@ use veris::recipe::Recipe;
 use crate::stand_in::Cloud;
 
 /// An environment that behaves as one of AWS does, in the local cloud.
-async fn account(cloud: &Cloud) -> Context {
+pub(crate) async fn account(cloud: &Cloud) -> Context {
     let project = fs_err::canonicalize(cloud.project.path()).unwrap();
     let recipe = Recipe::load(&project, &project.join("recipes/chat.yaml")).unwrap();
     let name: EnvironmentName = "prod".parse().unwrap();

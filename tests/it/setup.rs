@@ -19,13 +19,16 @@ fn allowed(template: &str) -> BTreeSet<String> {
     let mut actions = BTreeSet::new();
     let operator = template.split("OperatorPolicy:").nth(1).unwrap();
     for line in operator.lines().map(|line| line.trim().trim_start_matches("- ").trim_start_matches("Action: ")) {
-        let is_action =
-            |text: &str| ["ebs:", "ec2:", "imagebuilder:", "s3:", "ssm:", "sts:"].iter().any(|it| text.starts_with(it));
+        let is_action = |text: &str| {
+            ["ebs:", "ec2:", "iam:", "imagebuilder:", "s3:", "servicequotas:", "ssm:", "sts:"]
+                .iter()
+                .any(|it| text.starts_with(it))
+        };
         if is_action(line) && !line.contains(' ') {
             actions.insert(line.to_owned());
         }
     }
-    actions.remove("ec2:CreateAction:");
+    actions.retain(|action| !action.ends_with(':'));
     actions
 }
 
@@ -74,6 +77,7 @@ fn the_operators_policy_allows_what_the_tool_calls_and_hardly_more() {
     launch("1.1.0");
     cloud.json(&["rollback"]);
     cloud.json(&["history"]);
+    cloud.json(&["status"]);
     cloud.json(&["restart"]);
     cloud.json(&["resize", "t3.small"]);
     cloud.json(&["allow-ip", "--for", "1h"]);
@@ -135,6 +139,12 @@ fn a_doctor_names_what_is_missing_and_its_cure() {
     assert_eq!(check("bucket")["found"], "s3://veris-local will be made by the first bake");
     assert_eq!(check("images")["found"], "none is baked yet");
     assert_eq!(check("address")["found"], "one will be allocated by the first launch");
+    assert!(check("clock")["found"].as_str().unwrap().starts_with("right"), "{told}");
+    assert!(check("permissions")["found"].as_str().unwrap().contains("of the operators' policy are allowed"), "{told}");
+    assert_eq!(check("address quota")["found"], "0 of 508 Elastic IPs are used");
+    let processors = "0 virtual processors of standard instances are used, and there is no quota of them";
+    assert_eq!(check("vCPU quota")["found"], processors);
+    assert!(check("build network")["found"].as_str().unwrap().starts_with("the default network vpc-"), "{told}");
     assert!(check("launching")["found"].as_str().unwrap().contains("is allowed"), "{told}");
     assert_eq!(told["good"], json!(true));
     // A parent that is not there any more.

@@ -30,6 +30,7 @@ mod reconcile;
 
 pub use images::NewImage;
 pub use launch::LaunchRequest;
+pub(crate) use loopback::MOST_ELASTIC_IPS;
 
 /// Drives the guests and keeps [`State`] in step with them.
 #[derive(Debug)]

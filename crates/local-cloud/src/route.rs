@@ -13,7 +13,7 @@ use crate::sigv4::{Authorization, Head, Rejection};
 use crate::wire::Protocol;
 use crate::wire::query::Fields;
 
-mod access;
+pub(crate) mod access;
 mod host;
 mod identity;
 pub(crate) mod injection;
@@ -107,6 +107,8 @@ async fn dispatch(cloud: &Arc<Cloud>, service: &str, request: Request) -> Respon
         "ec2" => service::ec2::handle(cloud, request).await,
         "imagebuilder" => service::image_builder::handle(cloud, request).await,
         "ssm" => service::ssm::handle(cloud, &request),
+        "iam" => service::iam::handle(&request),
+        "servicequotas" => service::quotas::handle(&request),
         "sts" => service::sts::handle(&request),
         "bedrock" => service::bedrock::handle(cloud, request).await,
         "ebs" => service::ebs::handle(cloud, request).await,
@@ -120,7 +122,10 @@ fn log_operation(service: &str, request: &Request) {
         return;
     }
     let fields = Fields::parse(request);
-    if let Some(operation) = service::ssm::operation(request).or_else(|| fields.form().text("Action")) {
+    if let Some(operation) = service::ssm::operation(request)
+        .or_else(|| service::quotas::operation(request))
+        .or_else(|| fields.form().text("Action"))
+    {
         tracing::info!(service, operation, "operation");
     }
 }
@@ -142,7 +147,7 @@ where
 fn unknown_service(protocol: Protocol, service: &str) -> Response {
     let message = format!(
         "The local cloud does not emulate the service '{service}' of the credential scope; \
-         it emulates ec2, ebs, imagebuilder, s3, ssm, sts and bedrock"
+         it emulates ec2, ebs, imagebuilder, s3, ssm, sts, iam, servicequotas and bedrock"
     );
     protocol.fault(&Fault::new(404, "UnknownService", message))
 }

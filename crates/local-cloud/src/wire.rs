@@ -16,9 +16,9 @@ pub mod xml;
 pub enum Protocol {
     /// EC2: a form in, XML out.
     Ec2Query,
-    /// STS: a form in, XML out, errors in another shape than EC2's.
+    /// IAM and STS: a form in, XML out, errors in another shape than EC2's.
     Query,
-    /// SSM: the operation in `X-Amz-Target`, JSON in and out.
+    /// SSM and Service Quotas: the operation in `X-Amz-Target`, JSON in and out.
     Json11,
     /// Image Builder, Bedrock and EBS: the operation in the path, JSON in and out, the error's code in a header.
     RestJson,
@@ -31,8 +31,8 @@ impl Protocol {
     pub fn of_service(service: &str) -> Option<Self> {
         match service {
             "ec2" => Some(Self::Ec2Query),
-            "sts" => Some(Self::Query),
-            "ssm" => Some(Self::Json11),
+            "iam" | "sts" => Some(Self::Query),
+            "servicequotas" | "ssm" => Some(Self::Json11),
             "imagebuilder" | "bedrock" | "ebs" => Some(Self::RestJson),
             "s3" => Some(Self::RestXml),
             _ => None,

@@ -53,12 +53,16 @@ def run_components():
             print(f"::component {index}", file=log, flush=True)
             while os.path.exists(os.environ.get("STAND_IN_HOLD", "")):
                 time.sleep(0.02)
+            if mood(build()) == "broken":
+                print('::summary {"status":"failed","failureMessage":"it is broken"}\n::exit 1', file=log, flush=True)
+                return wanted["keep"] == "yes"
             print('::summary {"status":"success","failureMessage":""}', file=log, flush=True)
         if wanted["sanitize"] == "yes":
             tags = build()
             disk.install("disk.qcow2", "../../buckets", tags["veris:digest"], mood(tags) == "dirty")
             print("::sanitize", file=log, flush=True)
         print("::exit 0", file=log, flush=True)
+    return False
 
 
 def power_down():
@@ -179,8 +183,10 @@ listener.bind("qmp.sock")
 listener.listen()
 if guest is None:
     answer_monitor(listener.accept()[0], status_only)
-    run_components()
+    stays = run_components()
     power_down()
+    while stays:
+        answer_monitor(listener.accept()[0], status_only)
 else:
     while True:
         # One client at a time, as QEMU.

@@ -8,6 +8,8 @@ state=${LOCAL_CLOUD_AGENT_STATE:-/var/lib/local-cloud-agent}
 finish() {
     sync
     printf '::exit %s\n' "$1"
+    # The machine goes off when this script ends. One that is to be looked at stays.
+    [ "$1" -eq 0 ] || [ "$keep" = no ] || exec sleep infinity
     exit "$1"
 }
 

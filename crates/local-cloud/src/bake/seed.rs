@@ -96,13 +96,18 @@ fn add(seed: &mut tar::Builder<&NamedTempFile>, path: &str, mode: u32, content: 
 fn settings(plan: &Plan, stage: &Stage, components: usize) -> String {
     let sanitize = matches!(stage, Stage::Build);
     format!(
-        "phases={}\ncomponents={components}\nwork={}\nsanitize={}\nexport AWS_REGION={}\n\
+        "phases={}\ncomponents={components}\nwork={}\nsanitize={}\nkeep={}\nexport AWS_REGION={}\n\
          export AWS_ENDPOINT_URL_S3={ENDPOINT}\nexport AWS_ENDPOINT_URL_SSM={ENDPOINT}\n",
         stage.phases().join(","),
         quoted(&plan.working_directory),
-        if sanitize { "yes" } else { "no" },
+        yes(sanitize),
+        yes(plan.infrastructure.terminate_instance_on_failure == Some(false)),
         quoted(&plan.region),
     )
+}
+
+fn yes(is_so: bool) -> &'static str {
+    if is_so { "yes" } else { "no" }
 }
 
 /// A word of the shell that means exactly this text.

@@ -11,7 +11,10 @@ use crate::state::State;
 use crate::vm::machine::PORT;
 
 /// How many addresses are tried before something must be wrong with the machine.
-const TRIES: usize = 254 * 2;
+const TRIES: usize = MOST_ELASTIC_IPS as usize;
+
+/// How many Elastic IPs there can be at once.
+pub(crate) const MOST_ELASTIC_IPS: u16 = 254 * 2;
 
 /// A free address for an instance, from 127.64.0.0 to 127.127.255.255.
 pub(super) fn for_instance(state: &State, directory: &Path) -> Result<Ipv4Addr, Fault> {

@@ -12,10 +12,18 @@ pub(super) fn check(service: &str, request: &Request) -> Result<(), Fault> {
         return Ok(());
     }
     let action = action(service, request);
-    match (service, action.as_str()) {
-        ("sts", "GetCallerIdentity") | ("ssm", "GetParameter" | "GetParameters") => Ok(()),
-        _ => Err(denied(service, &action, &request.caller)),
-    }
+    if role_may(service, &action) { Ok(()) } else { Err(denied(service, &action, &request.caller)) }
+}
+
+/// What an instance's role is allowed. Whether a model may be called depends on the model, too.
+pub(crate) fn role_may(service: &str, action: &str) -> bool {
+    matches!(
+        (service, action),
+        ("sts", "GetCallerIdentity")
+            | ("ssm", "GetParameter" | "GetParameters")
+            | ("s3", "GetObject")
+            | ("bedrock", "InvokeModel" | "InvokeModelWithResponseStream")
+    )
 }
 
 /// The refusal in the service's own words.
@@ -31,8 +39,8 @@ fn denied(service: &str, action: &str, caller: &Caller) -> Fault {
             "UnauthorizedOperation",
             format!("You are not authorized to perform this operation. {reason}"),
         ),
-        "sts" => Fault::new(403, "AccessDenied", reason),
-        "ssm" => Fault::client("AccessDeniedException", reason),
+        "iam" | "sts" => Fault::new(403, "AccessDenied", reason),
+        "servicequotas" | "ssm" => Fault::client("AccessDeniedException", reason),
         _ => Fault::new(403, "AccessDeniedException", reason),
     }
 }
@@ -40,8 +48,9 @@ fn denied(service: &str, action: &str, caller: &Caller) -> Fault {
 /// The operation's name.
 pub(super) fn action(service: &str, request: &Request) -> String {
     let action = match service {
-        "ec2" | "sts" => Fields::parse(request).form().text("Action").map(ToOwned::to_owned),
+        "ec2" | "iam" | "sts" => Fields::parse(request).form().text("Action").map(ToOwned::to_owned),
         "ssm" => crate::service::ssm::operation(request).map(ToOwned::to_owned),
+        "servicequotas" => crate::service::quotas::operation(request).map(ToOwned::to_owned),
         "ebs" => crate::service::ebs::action(request).map(ToOwned::to_owned),
         _ => request.path.split('/').nth(1).map(ToOwned::to_owned),
     };

@@ -15,6 +15,7 @@ mod everywhere;
 mod faults;
 mod full_disk;
 mod guests;
+mod iam;
 mod image_builder;
 mod listener;
 mod metadata;

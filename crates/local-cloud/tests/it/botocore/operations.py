@@ -29,9 +29,9 @@ strict = Strict()
 session = boto3.Session()
 session.events.register("before-parse", strict.look)
 without_retries = Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"})
-ec2, builder, ssm, s3, sts, ebs = (
+ec2, builder, ssm, s3, sts, ebs, iam, quotas = (
     session.client(name, endpoint_url=ENDPOINT, config=without_retries)
-    for name in ("ec2", "imagebuilder", "ssm", "s3", "sts", "ebs")
+    for name in ("ec2", "imagebuilder", "ssm", "s3", "sts", "ebs", "iam", "service-quotas")
 )
 
 
@@ -45,7 +45,13 @@ def refused(code, call, **parameters):
 
 
 def identity():
-    sts.get_caller_identity()
+    arn = sts.get_caller_identity()["Arn"]
+    context = [{"ContextKeyName": "aws:ResourceTag/veris:service", "ContextKeyType": "string", "ContextKeyValues": ["chat"]}]
+    iam.simulate_principal_policy(
+        PolicySourceArn=arn, ActionNames=["ec2:RunInstances"], ResourceArns=["arn:aws:ec2:*:*:instance/*"], ContextEntries=context)
+    refused("NoSuchEntity", iam.simulate_principal_policy, PolicySourceArn=arn + "x", ActionNames=["ec2:RunInstances"])
+    quotas.get_service_quota(ServiceCode="ec2", QuotaCode="L-0263D0A3")
+    refused("NoSuchResourceException", quotas.get_service_quota, ServiceCode="ec2", QuotaCode="L-1216C47A")
 
 
 def images():

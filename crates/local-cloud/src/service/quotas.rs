@@ -1,0 +1,58 @@
+//! Service Quotas, in JSON 1.1: how much there can be of a thing.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::compute::MOST_ELASTIC_IPS;
+use crate::fault::Fault;
+use crate::ids;
+use crate::service::{self, Request, Response};
+use crate::state::ACCOUNT;
+use crate::wire::{JSON_1_1, Protocol};
+
+pub fn handle(request: &Request) -> Response {
+    let answer = match operation(request) {
+        Some("GetServiceQuota") => get(request),
+        _ => Err(Fault::client("UnknownOperationException", "")),
+    };
+    match answer {
+        Ok(value) => service::answer(200, JSON_1_1, &ids::uuid(), value.to_string()),
+        Err(fault) => Protocol::Json11.fault(&fault),
+    }
+}
+
+/// The operation's name from `X-Amz-Target: ServiceQuotasV20190624.Name`.
+pub(crate) fn operation(request: &Request) -> Option<&str> {
+    request.headers.get("x-amz-target")?.to_str().ok()?.strip_prefix("ServiceQuotasV20190624.")
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct Wanted {
+    service_code: String,
+    quota_code: String,
+}
+
+/// Only loopback addresses are counted here; of everything else there is as much as the machine has.
+fn get(request: &Request) -> Result<Value, Fault> {
+    let wanted: Wanted = serde_json::from_slice(&request.body).map_err(|error| {
+        Fault::client("IllegalArgumentException", format!("The request's body cannot be understood: {error}"))
+    })?;
+    let Wanted { service_code, quota_code } = &wanted;
+    if (service_code.as_str(), quota_code.as_str()) != ("ec2", "L-0263D0A3") {
+        let message = format!("The local cloud has no quota {quota_code} of {service_code}.");
+        return Err(Fault::client("NoSuchResourceException", message));
+    }
+    let region = &request.region;
+    Ok(json!({"Quota": {
+        "ServiceCode": service_code,
+        "ServiceName": "Amazon Elastic Compute Cloud (Amazon EC2)",
+        "QuotaArn": format!("arn:aws:servicequotas:{region}:{ACCOUNT}:ec2/{quota_code}"),
+        "QuotaCode": quota_code,
+        "QuotaName": "EC2-VPC Elastic IPs",
+        "Value": f64::from(MOST_ELASTIC_IPS),
+        "Unit": "None",
+        "Adjustable": false,
+        "GlobalQuota": false,
+    }}))
+}

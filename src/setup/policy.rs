@@ -1,0 +1,127 @@
+//! The operators' policy of the template, as calls that can be tried.
+
+use serde_yaml::Value;
+
+use crate::environment::Environment;
+use crate::error::{Failure, internal};
+use crate::recipe::ServiceName;
+
+/// The account that `CloudFormation` fills in.
+#[derive(Debug, Clone)]
+pub struct Account {
+    pub partition: String,
+    pub region: String,
+    pub id: String,
+}
+
+/// A statement that allows something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Statement {
+    /// Such as `ec2:RunInstances`.
+    pub actions: Vec<String>,
+    /// ARNs, which may have `*` in them.
+    pub resources: Vec<String>,
+    /// What a request has to have: the key of a condition and a value that satisfies it.
+    pub conditions: Vec<(String, String)>,
+}
+
+/// What operators are allowed.
+pub fn statements(
+    service: &ServiceName,
+    environment: &Environment,
+    account: &Account,
+) -> Result<Vec<Statement>, Failure> {
+    let unreadable = || internal("the template of `veris setup` has no operators' policy that can be read");
+    let template: Value =
+        serde_yaml::from_str(&super::template(service, environment)?).map_err(|error| unreadable().source(error))?;
+    let resources = &template["Resources"];
+    let policy = &resources["OperatorPolicy"]["Properties"]["PolicyDocument"]["Statement"];
+    let filled = |value: &Value| fill(value, resources, account);
+    let statement = |statement: &Value| {
+        let mut conditions = Vec::new();
+        for (_, keys) in statement["Condition"].as_mapping().into_iter().flatten() {
+            for (key, value) in keys.as_mapping().into_iter().flatten() {
+                // One of several values will do.
+                conditions.push((key.as_str()?.to_owned(), list(value).first().and_then(|value| filled(value))?));
+            }
+        }
+        Some(Statement {
+            actions: list(&statement["Action"]).into_iter().map(filled).collect::<Option<_>>()?,
+            resources: list(&statement["Resource"]).into_iter().map(filled).collect::<Option<_>>()?,
+            conditions,
+        })
+    };
+    policy.as_sequence().and_then(|all| all.iter().map(statement).collect()).ok_or_else(unreadable)
+}
+
+/// A value that stands alone is a list of one.
+fn list(value: &Value) -> Vec<&Value> {
+    match value {
+        Value::Sequence(values) => values.iter().collect(),
+        one => vec![one],
+    }
+}
+
+/// What `CloudFormation` makes of a text, of `!Sub` and of `!GetAtt NAME.Arn`.
+fn fill(value: &Value, resources: &Value, account: &Account) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Tagged(tagged) => {
+            let text = tagged.value.as_str()?;
+            if tagged.tag == "GetAtt" { arn(text, resources, account) } else { substitute(text, resources, account) }
+        }
+        _ => None,
+    }
+}
+
+/// `${NAME}` for each parameter of the account and each ARN.
+fn substitute(text: &str, resources: &Value, account: &Account) -> Option<String> {
+    let mut rest = text;
+    let mut filled = String::new();
+    while let Some((before, after)) = rest.split_once("${") {
+        let (name, behind) = after.split_once('}')?;
+        filled.push_str(before);
+        filled.push_str(&match name {
+            "AWS::Partition" => account.partition.clone(),
+            "AWS::Region" => account.region.clone(),
+            "AWS::AccountId" => account.id.clone(),
+            other => arn(other, resources, account)?,
+        });
+        rest = behind;
+    }
+    Some(filled + rest)
+}
+
+/// The ARN of a bucket or a role of the template, of `Bucket.Arn`.
+fn arn(attribute: &str, resources: &Value, Account { partition, id, .. }: &Account) -> Option<String> {
+    let properties = &resources[attribute.strip_suffix(".Arn")?]["Properties"];
+    if let Some(name) = properties["BucketName"].as_str() {
+        return Some(format!("arn:{partition}:s3:::{name}"));
+    }
+    properties["RoleName"].as_str().map(|name| format!("arn:{partition}:iam::{id}:role/{name}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_statement_of_the_template_is_understood() {
+        let account =
+            Account { partition: "aws".to_owned(), region: "ap-southeast-2".to_owned(), id: "000000000000".to_owned() };
+        let all = statements(&"chat".parse().unwrap(), &Environment::local(), &account).unwrap();
+        let of = |action: &str| {
+            let its: Vec<&Statement> = all.iter().filter(|it| it.actions.iter().any(|it| it == action)).collect();
+            its.into_iter().map(|it| format!("{} {:?}", it.resources.join(" "), it.conditions)).collect::<Vec<_>>()
+        };
+        assert_eq!(of("s3:PutObject"), ["arn:aws:s3:::veris-local/chat/* []"]);
+        assert_eq!(
+            of("iam:PassRole"),
+            [
+                "arn:aws:iam::000000000000:role/local-instance-profile [(\"iam:PassedToService\", \"ec2.amazonaws.com\")]"
+            ]
+        );
+        assert_eq!(of("ec2:RunInstances").len(), 3);
+        assert!(all.iter().all(|statement| statement.resources.iter().all(|it| !it.contains("${"))));
+    }
+}
