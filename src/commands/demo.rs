@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use self::script::Script;
 use crate::cli::GlobalArgs;
+use crate::commands::history::Deployments;
 use crate::commands::local::down;
 use crate::demo::timeline::Timeline;
 use crate::environment::EnvironmentName;
@@ -18,7 +19,7 @@ use crate::exit_status::ExitStatus;
 use crate::interrupt::Interrupt;
 use crate::printer::Printer;
 
-/// Show the whole story in the local cloud: bake, launch, chat, bake again, launch, roll back
+/// Show the whole story in the local cloud: bake, launch, chat, bake again, launch beside, promote, roll back
 ///
 /// It installs what the machine lacks, after saying so, and calls the same code as the other commands. Everything it
 /// makes stays for you to play with, until `veris local down`.
@@ -35,6 +36,8 @@ pub struct Demo {
 #[serde(rename_all = "camelCase")]
 pub struct Shown {
     timeline: Timeline,
+    /// What served when, newest first.
+    ledger: Deployments,
     url: String,
     /// The version that is live at the end, which is the first of the two.
     live: Version,
@@ -65,6 +68,7 @@ pub async fn run(args: Demo, global: &GlobalArgs, printer: &Printer, interrupt: 
 impl fmt::Display for Shown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.timeline)?;
+        writeln!(f, "\nThe ledger of what served, `{} history`:\n{}", veris(), self.ledger)?;
         writeln!(f, "\nVersion {} is live at {} again, {} is kept.", self.live, self.url, self.left)?;
         if self.down {
             return writeln!(f, "The local cloud is stopped; `{} local up` starts it again.", veris());

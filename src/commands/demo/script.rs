@@ -13,6 +13,7 @@ use crate::cli::GlobalArgs;
 use crate::commands::history;
 use crate::commands::launch::{self, Launch, Launched};
 use crate::commands::local::up::{self, Up};
+use crate::commands::promote::{self, Promote};
 use crate::commands::rollback::{self, Rollback};
 use crate::commands::status::{self, Status};
 use crate::context::{self, Context};
@@ -74,15 +75,21 @@ impl Script {
         let [first, second] = versions(context).await?;
         let session = format!("demo::{}", jiff::Timestamp::now().as_second());
 
-        let one = Box::pin(self.release(context, &first)).await?;
+        self.bake(context, &first).await?;
+        let one = Box::pin(self.launch(context, &first, true)).await?;
+        prove(context, &first).await?;
         earlier::write(&self.layout, &[earlier.as_slice(), std::slice::from_ref(&one.instance_id)].concat())?;
         let talk = self::chat(context, &one.url, &session, ["My name is Ada. What can you do?", "What is my name?"]);
         self.timeline.act("Chat", printer, talk).await?;
 
-        let two = Box::pin(self.release(context, &second)).await?;
+        self.bake(context, &second).await?;
+        let two = Box::pin(self.launch(context, &second, false)).await?;
         earlier::terminate(context, &earlier).await?;
         earlier::write(&self.layout, &[one.instance_id.clone(), two.instance_id.clone()])?;
-        let talk = self::chat(context, &two.url, &session, ["Hello again. Are you a new instance?"]);
+        prove(context, &first).await?;
+        self.promote(context, &two).await?;
+        prove(context, &second).await?;
+        let talk = self::chat(context, &one.url, &session, ["Hello again. Are you a new instance?"]);
         self.timeline.act("Chat", printer, talk).await?;
         printer.talk(format_args!("\n{}", status::status(&Status::default(), context).await?));
 
@@ -95,9 +102,9 @@ impl Script {
         let back = Box::pin(rollback::rollback(&back, context));
         let back = self.timeline.act(format!("Roll back to {first}"), printer, back).await?;
         prove(context, &first).await?;
-        printer.talk(format_args!("\n{}", history::history(4, context).await?));
         Ok(Shown {
             timeline: self.timeline,
+            ledger: history::history(4, context).await?,
             url: back.url,
             live: first,
             left: second,
@@ -106,25 +113,45 @@ impl Script {
         })
     }
 
-    /// Bakes and launches one version, with a `.env` made for the demo.
-    async fn release(&mut self, context: &Context, version: &Version) -> Result<Launched> {
+    async fn bake(&mut self, context: &Context, version: &Version) -> Result<()> {
         let printer = &context.printer;
         let baking = bake::bake(context, bake::Options { version: Some(version.clone()), ..Default::default() });
         let baked = self.timeline.act(format!("Bake {version}"), printer, baking).await?;
         printer.talk(format_args!("   {} {} is {}", baked.service, baked.version, baked.image_id));
+        Ok(())
+    }
+
+    /// With a `.env` made for the demo; without the address where it is to be promoted later.
+    async fn launch(&mut self, context: &Context, version: &Version, promote: bool) -> Result<Launched> {
         let env = env_file()?;
         let arguments = Launch {
             version: Some(version.clone()),
             env_file: Some(env.path().to_owned()),
             timeout: TIMEOUT,
             keep: Keep::Running,
+            no_promote: !promote,
             reason: Some("the demo".to_owned()),
             ..Launch::default()
         };
         let launch = Box::pin(launch::launch(&arguments, context));
-        let launched = self.timeline.act(format!("Launch {version}"), printer, launch).await?;
-        prove(context, version).await?;
-        Ok(launched)
+        let title = if promote { format!("Launch {version}") } else { format!("Launch {version} beside it") };
+        self.timeline.act(title, &context.printer, launch).await
+    }
+
+    /// Moves the address to what waits.
+    async fn promote(&mut self, context: &Context, waiting: &Launched) -> Result<()> {
+        let arguments = Promote {
+            target: Some(waiting.instance_id.clone()),
+            timeout: TIMEOUT,
+            soak: None,
+            keep: Keep::Running,
+            no_chat: false,
+            reason: Some("the demo".to_owned()),
+            force: false,
+        };
+        let promote = Box::pin(promote::promote(&arguments, context));
+        self.timeline.act(format!("Promote {}", waiting.version), &context.printer, promote).await?;
+        Ok(())
     }
 }
 

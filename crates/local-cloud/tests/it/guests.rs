@@ -20,9 +20,6 @@ use local_cloud::{Cloud, Credentials, down, guest_link, parent_image};
 /// Emulated guests on a busy machine are slow, but not this slow.
 const PATIENCE: Duration = Duration::from_mins(5);
 
-/// Two emulated guests at a time are enough for a small machine.
-static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
-
 /// Prepares a server in the image, and proves what a build instance is given.
 const BUILD: &str = r#"#!/bin/sh
 set -eu
@@ -50,7 +47,6 @@ echo '::exit 0'
 #[tokio::test(flavor = "multi_thread")]
 async fn an_image_is_made_launched_moved_to_and_swept_away() {
     let Some(parent) = parent() else { return };
-    let _turn = TURN.lock().await;
     let directory = tempfile::tempdir().unwrap();
     let layout = Layout { directory: directory.path().canonicalize().unwrap(), cache: cache() };
     let _sweeper = Sweeper(layout.clone());

@@ -15,7 +15,6 @@ const FILL: &str = "#!/bin/sh\n\
 async fn a_guest_on_a_full_disk_is_paused_says_so_and_goes_on() {
     let Some(parent) = parent() else { return };
     let name = "guests::full_disk::a_guest_on_a_full_disk_is_paused_says_so_and_goes_on";
-    let _turn = TURN.lock().await;
     let Some(disk) = SmallDisk::enter(name, 700) else { return };
     let layout = Layout { directory: disk.directory.clone(), cache: cache() };
     let _sweeper = Sweeper(layout.clone());

@@ -10,7 +10,6 @@ use super::*;
 #[tokio::test(flavor = "multi_thread")]
 async fn an_image_with_its_own_loader_is_built_upon_and_asks_the_metadata_service() {
     let Some(disk) = stand_in() else { return };
-    let _turn = TURN.lock().await;
     let directory = tempfile::tempdir().unwrap();
     let layout = layout(&directory);
     let _sweeper = Sweeper(layout.clone());
