@@ -41,6 +41,7 @@ pub mod recipe;
 pub mod setup;
 pub mod snapshot_disk;
 pub mod sse;
+pub mod ssh;
 pub mod table;
 pub mod tags;
 pub mod template;

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::command::Sandbox;
+use crate::log_in::Ssh;
 use crate::python;
 use crate::stand_in::Cloud;
 
@@ -19,8 +20,11 @@ fn allowed(template: &str) -> BTreeSet<String> {
     let mut actions = BTreeSet::new();
     let operator = template.split("OperatorPolicy:").nth(1).unwrap();
     for line in operator.lines().map(|line| line.trim().trim_start_matches("- ").trim_start_matches("Action: ")) {
-        let is_action =
-            |text: &str| ["ebs:", "ec2:", "imagebuilder:", "s3:", "ssm:", "sts:"].iter().any(|it| text.starts_with(it));
+        let is_action = |text: &str| {
+            ["ebs:", "ec2:", "ec2-instance-connect:", "imagebuilder:", "s3:", "ssm:", "sts:"]
+                .iter()
+                .any(|it| text.starts_with(it))
+        };
         if is_action(line) && !line.contains(' ') {
             actions.insert(line.to_owned());
         }
@@ -80,6 +84,7 @@ fn the_operators_policy_allows_what_the_tool_calls_and_hardly_more() {
     cloud.json(&["allow-ip"]);
     cloud.json(&["allow-ip", "--revoke"]);
     cloud.json(&["console"]);
+    Ssh::new(&cloud).json(&["ssh", "--", "uptime"]);
     cloud.json(&["env", "diff", "--env-file", &settings]);
     cloud.json(&["verify-image", "1.2.0"]);
     cloud.json(&["show", "1.2.0"]);

@@ -11,6 +11,7 @@ pub mod bedrock;
 pub mod ebs;
 pub mod ec2;
 pub mod image_builder;
+pub mod instance_connect;
 pub mod metadata;
 pub mod s3;
 pub mod ssm;
@@ -41,6 +42,12 @@ pub enum Caller {
 
 pub type Response = hyper::Response<Body>;
 pub type Body = http_body_util::combinators::BoxBody<Bytes, std::io::Error>;
+
+/// The operation's name from `X-Amz-Target: Service.Name`, where a service speaks JSON 1.1.
+pub(crate) fn operation(request: &Request) -> Option<&str> {
+    let target = request.headers.get("x-amz-target")?.to_str().ok()?;
+    ["AmazonSSM.", "AWSEC2InstanceConnectService."].iter().find_map(|service| target.strip_prefix(service))
+}
 
 /// An answer in JSON, as REST-JSON services give it.
 pub fn json(status: u16, value: &serde_json::Value) -> Response {

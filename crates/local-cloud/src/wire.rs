@@ -18,7 +18,7 @@ pub enum Protocol {
     Ec2Query,
     /// STS: a form in, XML out, errors in another shape than EC2's.
     Query,
-    /// SSM: the operation in `X-Amz-Target`, JSON in and out.
+    /// SSM and EC2 Instance Connect: the operation in `X-Amz-Target`, JSON in and out.
     Json11,
     /// Image Builder, Bedrock and EBS: the operation in the path, JSON in and out, the error's code in a header.
     RestJson,
@@ -32,7 +32,7 @@ impl Protocol {
         match service {
             "ec2" => Some(Self::Ec2Query),
             "sts" => Some(Self::Query),
-            "ssm" => Some(Self::Json11),
+            "ssm" | "ec2-instance-connect" => Some(Self::Json11),
             "imagebuilder" | "bedrock" | "ebs" => Some(Self::RestJson),
             "s3" => Some(Self::RestXml),
             _ => None,
@@ -74,5 +74,5 @@ impl Protocol {
     }
 }
 
-/// Content type of SSM's answers.
+/// Content type of answers in JSON 1.1.
 pub const JSON_1_1: &str = "application/x-amz-json-1.1";

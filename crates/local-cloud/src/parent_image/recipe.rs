@@ -16,6 +16,7 @@ pub(super) const PACKAGES: &[&str] = &[
     "dbus",
     "iproute2",
     "linux-image-cloud-amd64",
+    "openssh-server",
     "procps",
     "systemd",
     "systemd-sysv",
@@ -51,7 +52,11 @@ pub(super) const ASSETS: &[Asset] = &[
     ),
     asset("overlay/etc/cloud/cloud.cfg", 0o644, include_str!("guest/cloud.cfg")),
     asset("overlay/etc/modprobe.d/local-cloud.conf", 0o644, include_str!("guest/blacklist.conf")),
+    asset("overlay/etc/ssh/sshd_config.d/local-cloud.conf", 0o644, include_str!("guest/sshd.conf")),
+    asset("overlay/etc/systemd/system/ssh@.service.d/local-cloud.conf", 0o644, include_str!("guest/ssh.conf")),
+    asset("overlay/usr/lib/local-cloud/active-keys", 0o755, include_str!("guest/active-keys")),
     asset("overlay/usr/lib/local-cloud/agent", 0o755, include_str!("guest/agent")),
+    asset("overlay/usr/lib/local-cloud/host-key", 0o755, include_str!("guest/host-key")),
 ];
 
 /// SHA-256 over everything above, in hexadecimal.

@@ -32,7 +32,7 @@ fn denied(service: &str, action: &str, caller: &Caller) -> Fault {
             format!("You are not authorized to perform this operation. {reason}"),
         ),
         "sts" => Fault::new(403, "AccessDenied", reason),
-        "ssm" => Fault::client("AccessDeniedException", reason),
+        "ssm" | "ec2-instance-connect" => Fault::client("AccessDeniedException", reason),
         _ => Fault::new(403, "AccessDeniedException", reason),
     }
 }
@@ -41,7 +41,7 @@ fn denied(service: &str, action: &str, caller: &Caller) -> Fault {
 pub(super) fn action(service: &str, request: &Request) -> String {
     let action = match service {
         "ec2" | "sts" => Fields::parse(request).form().text("Action").map(ToOwned::to_owned),
-        "ssm" => crate::service::ssm::operation(request).map(ToOwned::to_owned),
+        "ssm" | "ec2-instance-connect" => crate::service::operation(request).map(ToOwned::to_owned),
         "ebs" => crate::service::ebs::action(request).map(ToOwned::to_owned),
         _ => request.path.split('/').nth(1).map(ToOwned::to_owned),
     };

@@ -16,6 +16,7 @@ mod faults;
 mod full_disk;
 mod guests;
 mod image_builder;
+mod instance_connect;
 mod listener;
 mod metadata;
 #[path = "../../../veris-chat/tests/it/python.rs"]
