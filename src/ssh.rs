@@ -64,10 +64,6 @@ impl Login {
     pub async fn prepare(context: &Context, chosen: &Chosen, access: &Access) -> Result<Self> {
         let Instance { instance_id, .. } = &chosen.instance;
         let address = address(&chosen.instance)?;
-        let key = match &access.identity {
-            Some(file) => Key::given(file)?,
-            None => Key::send(context, instance_id, &access.user).await?,
-        };
         let known_hosts = crate::local::known_hosts(&context.environment)?;
         let trust = known_hosts::look(context, &known_hosts, instance_id).await?;
         if trust == Trust::First {
@@ -76,6 +72,11 @@ impl Login {
                 known_hosts.display()
             ));
         }
+        // At the end, because its minute runs.
+        let key = match &access.identity {
+            Some(file) => Key::given(file)?,
+            None => Key::send(context, instance_id, &access.user).await?,
+        };
         let port = match context.environment.target {
             Target::Local => local_cloud::compute::ssh::PORT,
             Target::Aws => firewall::SSH,

@@ -59,7 +59,7 @@ fn remember(file: &Path, instance_id: &str, keys: &[String]) -> Result<()> {
     if let Some(folder) = file.parent() {
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     }
-    let lines: String = keys.iter().map(|key| format!("{instance_id} {key}\n")).collect();
+    let lines = keys.iter().map(|key| format!("{instance_id} {key}\n")).collect::<Vec<_>>().concat();
     let mut options = fs_err::OpenOptions::new();
     options.append(true).create(true).mode(0o600);
     Ok(options.open(file)?.write_all(lines.as_bytes())?)

@@ -162,8 +162,8 @@ fn whoever_cannot_get_in_is_told_why_and_what_to_do() {
     assert!(talk(&output).contains(&format!("port 2222 of {id} cannot be reached at 127.")), "{}", talk(&output));
 
     let mut denied = ssh.veris(&["ssh"]);
-    // Addresses and instances are looked for before.
-    let denied = denied.env("VERIS_FAULT_AT", "deny@3").output().unwrap();
+    // Addresses, instances and the console are looked at before.
+    let denied = denied.env("VERIS_FAULT_AT", "deny@4").output().unwrap();
     assert_eq!(denied.status.code(), Some(3), "{}", talk(&denied));
     assert!(talk(&denied).contains("needs ec2-instance-connect:SendSSHPublicKey"), "{}", talk(&denied));
 

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::instances;
 
 /// What is asked for beside the time.
-pub(super) const FIELDS: [&str; 3] = ["MESSAGE", "PRIORITY", "_SYSTEMD_UNIT"];
+pub(super) const FIELDS: [&str; 4] = ["MESSAGE", "PRIORITY", "UNIT", "_SYSTEMD_UNIT"];
 
 /// What matters of an entry.
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -28,8 +28,11 @@ struct Line {
     time: String,
     #[serde(rename = "PRIORITY")]
     priority: Option<String>,
+    /// Of whom systemd itself speaks.
+    #[serde(rename = "UNIT")]
+    subject: Option<String>,
     #[serde(rename = "_SYSTEMD_UNIT")]
-    unit: Option<String>,
+    speaker: Option<String>,
     #[serde(rename = "MESSAGE")]
     message: Value,
 }
@@ -37,10 +40,10 @@ struct Line {
 impl Entry {
     /// `None` where the line is none of journald's.
     pub(super) fn parse(line: &str) -> Option<Self> {
-        let Line { time, priority, unit, message } = serde_json::from_str(line).ok()?;
+        let Line { time, priority, subject, speaker, message } = serde_json::from_str(line).ok()?;
         let time = Timestamp::from_microsecond(time.parse().ok()?).ok()?;
         let priority = priority.and_then(|priority| priority.parse().ok());
-        Some(Self { time, priority, unit, message: text(&message) })
+        Some(Self { time, priority, unit: subject.or(speaker), message: text(&message) })
     }
 }
 

@@ -1,5 +1,7 @@
 //! Keys that open an instance for a minute.
 
+use std::fmt::Write as _;
+
 use http_body_util::BodyExt;
 use hyper::Method;
 use local_cloud::service::{Caller, Request, Response, instance_connect, metadata};
@@ -86,12 +88,12 @@ async fn a_key_that_would_open_nothing_is_refused() {
         ("an unknown member", json!({"InstanceId": INSTANCE, "InstanceOSUser": "a", "SSHPublicKey": KEY, "Ttl": 600})),
     ] {
         let answer = send(&cloud.operator(), TARGET, &input).await;
-        told.push_str(&format!("{what}: {} {}\n", answer.status, answer.code()));
+        writeln!(told, "{what}: {} {}", answer.status, answer.code()).unwrap();
     }
     let other = send(&cloud.operator(), "AWSEC2InstanceConnectService.SendSerialConsoleSSHPublicKey", &good).await;
-    told.push_str(&format!("the serial console: {} {}\n", other.status, other.code()));
+    writeln!(told, "the serial console: {} {}", other.status, other.code()).unwrap();
     let instance = send(&cloud.instance(), TARGET, &good).await;
-    told.push_str(&format!("an instance's role: {} {}\n", instance.status, instance.code()));
+    writeln!(told, "an instance's role: {} {}", instance.status, instance.code()).unwrap();
     insta::assert_snapshot!(told, @r"
     a stopped instance: 400 EC2InstanceStateInvalidException
     no instance: 400 EC2InstanceNotFoundException
