@@ -26,6 +26,7 @@ use crate::fault_point::EachCall;
 pub struct Clients {
     pub ebs: aws_sdk_ebs::Client,
     pub ec2: aws_sdk_ec2::Client,
+    pub instance_connect: aws_sdk_ec2instanceconnect::Client,
     pub image_builder: aws_sdk_imagebuilder::Client,
     pub s3: aws_sdk_s3::Client,
     pub ssm: aws_sdk_ssm::Client,
@@ -74,6 +75,7 @@ impl Clients {
         // The local cloud is one host; a bucket cannot be a host name below it.
         let s3 = aws_sdk_s3::config::Builder::from(config).force_path_style(target == Target::Local);
         let ec2 = aws_sdk_ec2::config::Builder::from(config);
+        let instance_connect = aws_sdk_ec2instanceconnect::config::Builder::from(config);
         let ssm = aws_sdk_ssm::config::Builder::from(config);
         let sts = aws_sdk_sts::config::Builder::from(config);
         Self {
@@ -84,6 +86,9 @@ impl Clients {
                 image_builder.interceptor(each_call.clone()).build(),
             ),
             s3: aws_sdk_s3::Client::from_conf(s3.interceptor(each_call.clone()).build()),
+            instance_connect: aws_sdk_ec2instanceconnect::Client::from_conf(
+                instance_connect.interceptor(each_call.clone()).build(),
+            ),
             ssm: aws_sdk_ssm::Client::from_conf(ssm.interceptor(each_call.clone()).build()),
             sts: aws_sdk_sts::Client::from_conf(sts.interceptor(each_call.clone()).build()),
             signed: signed::Signed::new(config),

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    allow_ip, bake, check, completions, console, demo, diff, doctor, env, gc, history, images, launch, local, man,
-    promote, prune, resize, restart, rollback, setup, show, sign, start, status, stop, terminate, update, verify,
-    verify_image,
+    allow_ip, bake, check, completions, connect, console, demo, diff, doctor, env, gc, history, images, launch, local,
+    logs, man, promote, prune, resize, restart, rollback, setup, show, sign, ssh, start, status, stop, terminate,
+    update, verify, verify_image,
 };
 use crate::env_vars;
 use crate::environment::EnvironmentName;
@@ -60,6 +60,9 @@ pub enum Command {
     Status(status::Status),
     Verify(verify::Verify),
     Console(console::Console),
+    Logs(logs::Logs),
+    Ssh(ssh::Ssh),
+    Connect(connect::Connect),
     Env(env::Env),
     Start(start::Start),
     Stop(stop::Stop),

@@ -4,6 +4,7 @@ pub mod allow_ip;
 pub mod bake;
 pub mod check;
 pub mod completions;
+pub mod connect;
 pub mod console;
 pub mod demo;
 pub mod diff;
@@ -14,6 +15,7 @@ pub mod history;
 pub mod images;
 pub mod launch;
 pub mod local;
+pub mod logs;
 pub mod man;
 pub mod promote;
 pub mod prune;
@@ -23,6 +25,7 @@ pub mod rollback;
 pub mod setup;
 pub mod show;
 pub mod sign;
+pub mod ssh;
 pub mod start;
 pub mod status;
 pub mod stop;
@@ -66,6 +69,9 @@ async fn dispatch(cli: Cli, printer: &Printer, interrupt: &Interrupt) -> Result<
         Command::Status(args) => status::run(args, &context().await?).await,
         Command::Verify(args) => verify::run(args, &context().await?).await,
         Command::Console(args) => console::run(args, &context().await?).await,
+        Command::Logs(args) => logs::run(args, &context().await?).await,
+        Command::Ssh(args) => ssh::run(args, &context().await?).await,
+        Command::Connect(args) => connect::run(args, &context().await?).await,
         Command::Env(args) => env::run(args, &context().await?).await,
         Command::Start(args) => start::run(args, &context().await?).await,
         Command::Stop(args) => stop::run(args, &context().await?).await,

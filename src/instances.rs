@@ -18,7 +18,7 @@ use semver::Version;
 use serde::Serialize;
 
 pub use self::choose::{Chosen, choose};
-pub use self::console::{console, last_lines};
+pub use self::console::{console, last_lines, plain};
 pub use self::kind::{Kind, change_kind, kinds, may_change_kind};
 pub use self::read::state_of;
 pub use self::run::{dry_run, run};

@@ -43,6 +43,7 @@ pub mod requirements;
 pub mod setup;
 pub mod snapshot_disk;
 pub mod sse;
+pub mod ssh;
 pub mod table;
 pub mod tags;
 pub mod template;

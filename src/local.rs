@@ -11,7 +11,7 @@ use anyhow::Result;
 use local_cloud::layout::Layout;
 
 use crate::env_vars;
-use crate::environment::Target;
+use crate::environment::{Environment, Target};
 use crate::error::user;
 
 /// The directories of this user's local cloud.
@@ -27,6 +27,17 @@ pub fn journals(target: Target) -> Result<PathBuf> {
     match target {
         Target::Local => Ok(layout()?.directory.join("bakes")),
         Target::Aws => below(env_vars::XDG_STATE_HOME, ".local/state", "veris/bakes", env_vars::XDG_STATE_HOME),
+    }
+}
+
+/// Where the host keys of an environment's instances are remembered, in OpenSSH's form.
+pub fn known_hosts(environment: &Environment) -> Result<PathBuf> {
+    match environment.target {
+        Target::Local => Ok(layout()?.directory.join("known_hosts")),
+        Target::Aws => {
+            let all = below(env_vars::XDG_STATE_HOME, ".local/state", "veris/known_hosts", env_vars::XDG_STATE_HOME)?;
+            Ok(all.join(environment.name.as_str()))
+        }
     }
 }
 

@@ -51,16 +51,20 @@ impl Printer {
 
     /// A piece of data as it arrives, without a line break of its own.
     pub fn piece(&self, text: &str) -> anyhow::Result<()> {
+        self.piece_to_reader(text).map(|_| ())
+    }
+
+    /// The same; `false` where the reader went away, for data without an end.
+    pub fn piece_to_reader(&self, text: &str) -> anyhow::Result<bool> {
         let write = || {
             let mut stdout = io::stdout().lock();
             stdout.write_all(text.as_bytes())?;
             stdout.flush()
         };
         match self.screen.suspend(write) {
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-                Err(error::internal("failed to write to stdout").source(error).into())
-            }
-            _ => Ok(()),
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+            Err(error) => Err(error::internal("failed to write to stdout").source(error).into()),
         }
     }
 

@@ -37,7 +37,7 @@ fn end(console: &str, count: usize) -> Vec<String> {
 }
 
 /// A guest must not be able to drive the operator's terminal: escape sequences and control characters are removed.
-fn plain(line: &str) -> String {
+pub fn plain(line: &str) -> String {
     let mut plain = String::new();
     let mut characters = line.chars().peekable();
     while let Some(character) = characters.next() {

@@ -67,7 +67,7 @@ fn derives_from_debian(os_release: &str) -> bool {
 }
 
 /// The program in `PATH`, or where system programs lie that are not in every user's `PATH`.
-fn find(program: &str) -> Option<PathBuf> {
+pub fn find(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let system = ["/usr/sbin", "/sbin"].map(PathBuf::from);
     std::env::split_paths(&path).chain(system).map(|directory| directory.join(program)).find(|file| file.is_file())

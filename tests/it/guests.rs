@@ -10,6 +10,7 @@
 mod chat;
 mod cloud;
 mod documents;
+mod log_in;
 mod processes;
 mod recipe;
 
@@ -28,6 +29,7 @@ fn a_version_is_baked_launched_replaced_and_rolled_back() {
     let url = launch_first(&cloud);
     talk(&url);
     verify(&cloud);
+    log_in::shows_the_instance_and_its_journal(&cloud);
     replace_by_second(&cloud, &url);
     documents::are_read_in_the_unit_and_cited(&cloud, &url);
     the_stock_aws_cli_sees_it(&cloud);

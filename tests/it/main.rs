@@ -18,6 +18,7 @@ mod guest_binary;
 mod guests;
 mod help;
 mod local;
+mod log_in;
 mod moto;
 #[path = "../../crates/veris-chat/tests/it/pdf.rs"]
 mod pdf;

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::command::Sandbox;
+use crate::log_in::Ssh;
 use crate::python;
 use crate::stand_in::Cloud;
 
@@ -20,7 +21,7 @@ fn allowed(template: &str) -> BTreeSet<String> {
     let operator = template.split("OperatorPolicy:").nth(1).unwrap();
     for line in operator.lines().map(|line| line.trim().trim_start_matches("- ").trim_start_matches("Action: ")) {
         let is_action = |text: &str| {
-            ["ebs:", "ec2:", "iam:", "imagebuilder:", "s3:", "servicequotas:", "ssm:", "sts:"]
+            ["ebs:", "ec2:", "ec2-instance-connect:", "iam:", "imagebuilder:", "s3:", "servicequotas:", "ssm:", "sts:"]
                 .iter()
                 .any(|it| text.starts_with(it))
         };
@@ -84,6 +85,7 @@ fn the_operators_policy_allows_what_the_tool_calls_and_hardly_more() {
     cloud.json(&["allow-ip"]);
     cloud.json(&["allow-ip", "--revoke"]);
     cloud.json(&["console"]);
+    Ssh::new(&cloud).json(&["ssh", "--", "uptime"]);
     cloud.json(&["env", "diff", "--env-file", &settings]);
     cloud.json(&["verify-image", "1.2.0"]);
     cloud.json(&["show", "1.2.0"]);

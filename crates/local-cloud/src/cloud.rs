@@ -28,6 +28,7 @@ pub struct Cloud {
     pub injects_faults: bool,
     pub(crate) s3: S3Service,
     pub(crate) disks: service::ebs::Disks,
+    pub(crate) ssh_keys: service::instance_connect::Keys,
     work: Mutex<JoinSet<()>>,
 }
 
@@ -50,6 +51,7 @@ impl Cloud {
             injects_faults: false,
             s3,
             disks: service::ebs::Disks::default(),
+            ssh_keys: service::instance_connect::Keys::default(),
             work: Mutex::default(),
         })
     }

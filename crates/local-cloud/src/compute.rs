@@ -27,6 +27,7 @@ mod logs;
 mod loopback;
 mod power;
 mod reconcile;
+pub mod ssh;
 
 pub use images::NewImage;
 pub use launch::LaunchRequest;

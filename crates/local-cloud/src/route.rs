@@ -109,6 +109,7 @@ async fn dispatch(cloud: &Arc<Cloud>, service: &str, request: Request) -> Respon
         "ssm" => service::ssm::handle(cloud, &request),
         "iam" => service::iam::handle(&request),
         "servicequotas" => service::quotas::handle(&request),
+        "ec2-instance-connect" => service::instance_connect::handle(cloud, &request),
         "sts" => service::sts::handle(&request),
         "bedrock" => service::bedrock::handle(cloud, request).await,
         "ebs" => service::ebs::handle(cloud, request).await,
@@ -122,10 +123,7 @@ fn log_operation(service: &str, request: &Request) {
         return;
     }
     let fields = Fields::parse(request);
-    if let Some(operation) = service::ssm::operation(request)
-        .or_else(|| service::quotas::operation(request))
-        .or_else(|| fields.form().text("Action"))
-    {
+    if let Some(operation) = service::operation(request).or_else(|| fields.form().text("Action")) {
         tracing::info!(service, operation, "operation");
     }
 }
@@ -147,7 +145,7 @@ where
 fn unknown_service(protocol: Protocol, service: &str) -> Response {
     let message = format!(
         "The local cloud does not emulate the service '{service}' of the credential scope; \
-         it emulates ec2, ebs, imagebuilder, s3, ssm, sts, iam, servicequotas and bedrock"
+         it emulates ec2, ec2-instance-connect, ebs, imagebuilder, s3, ssm, sts, iam, servicequotas and bedrock"
     );
     protocol.fault(&Fault::new(404, "UnknownService", message))
 }

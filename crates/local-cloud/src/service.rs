@@ -12,6 +12,7 @@ pub mod ebs;
 pub mod ec2;
 pub mod iam;
 pub mod image_builder;
+pub mod instance_connect;
 pub mod metadata;
 pub mod quotas;
 pub mod s3;
@@ -43,6 +44,13 @@ pub enum Caller {
 
 pub type Response = hyper::Response<Body>;
 pub type Body = http_body_util::combinators::BoxBody<Bytes, std::io::Error>;
+
+/// The operation's name from `X-Amz-Target: Service.Name`, where a service speaks JSON 1.1.
+pub(crate) fn operation(request: &Request) -> Option<&str> {
+    let target = request.headers.get("x-amz-target")?.to_str().ok()?;
+    let services = ["AmazonSSM.", "AWSEC2InstanceConnectService.", "ServiceQuotasV20190624."];
+    services.iter().find_map(|service| target.strip_prefix(service))
+}
 
 /// An answer in JSON, as REST-JSON services give it.
 pub fn json(status: u16, value: &serde_json::Value) -> Response {

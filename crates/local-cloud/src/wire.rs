@@ -18,7 +18,7 @@ pub enum Protocol {
     Ec2Query,
     /// IAM and STS: a form in, XML out, errors in another shape than EC2's.
     Query,
-    /// SSM and Service Quotas: the operation in `X-Amz-Target`, JSON in and out.
+    /// SSM, Service Quotas and EC2 Instance Connect: the operation in `X-Amz-Target`, JSON in and out.
     Json11,
     /// Image Builder, Bedrock and EBS: the operation in the path, JSON in and out, the error's code in a header.
     RestJson,
@@ -32,7 +32,7 @@ impl Protocol {
         match service {
             "ec2" => Some(Self::Ec2Query),
             "iam" | "sts" => Some(Self::Query),
-            "servicequotas" | "ssm" => Some(Self::Json11),
+            "ec2-instance-connect" | "servicequotas" | "ssm" => Some(Self::Json11),
             "imagebuilder" | "bedrock" | "ebs" => Some(Self::RestJson),
             "s3" => Some(Self::RestXml),
             _ => None,
@@ -74,5 +74,5 @@ impl Protocol {
     }
 }
 
-/// Content type of SSM's answers.
+/// Content type of answers in JSON 1.1.
 pub const JSON_1_1: &str = "application/x-amz-json-1.1";

@@ -18,7 +18,7 @@ pub(crate) struct Cloud {
 impl Cloud {
     /// Starts a cloud, or says why no guest can run here.
     pub(crate) fn up() -> Option<Self> {
-        for tool in ["qemu-system-x86_64", "qemu-img", "mmdebstrap", "mkfs.ext4"] {
+        for tool in ["qemu-system-x86_64", "qemu-img", "mmdebstrap", "mkfs.ext4", "ssh"] {
             if !on_path(tool) {
                 let required = std::env::var_os("VERIS_REQUIRE_GUESTS").is_some();
                 assert!(!required, "guests are required, but `{tool}` is not installed");
@@ -38,6 +38,15 @@ impl Cloud {
         eprintln!("veris {}: {:.1} s", arguments.join(" "), begin.elapsed().as_secs_f64());
         assert!(output.status.success(), "`veris {}` failed:\n{}{}", arguments.join(" "), talk(&output), self.log());
         serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    /// Runs a command that must succeed and whose data has a form of its own, and answers that.
+    pub(crate) fn text(&self, arguments: &[&str]) -> String {
+        let begin = Instant::now();
+        let output = self.veris(arguments).output().unwrap();
+        eprintln!("veris {}: {:.1} s", arguments.join(" "), begin.elapsed().as_secs_f64());
+        assert!(output.status.success(), "`veris {}` failed:\n{}{}", arguments.join(" "), talk(&output), self.log());
+        String::from_utf8(output.stdout).unwrap()
     }
 
     /// Runs a command that must fail with this exit code, and answers what it said.

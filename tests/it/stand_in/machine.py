@@ -152,6 +152,15 @@ class Guest:
         server.server_close()
         return ""
 
+    def other_port(self, line, place):
+        """Nobody can log in to what is no machine, so that it is only looked whether the port is free."""
+        try:
+            with socket.socket() as trial:
+                trial.bind(place)
+            return ""
+        except OSError:
+            return "" if line.startswith("hostfwd_remove") else f"Could not set up host forwarding rule '{line}'"
+
     def execute(self, command, arguments):
         if command == "system_powerdown":
             power_down()
@@ -160,7 +169,9 @@ class Guest:
         if command != "human-monitor-command":
             return status_only(command, arguments)
         line = arguments["command-line"]
-        address = re.search(r"tcp:([0-9.]+):8000", line).group(1)
+        address, port = re.search(r"tcp:([0-9.]+):([0-9]+)", line).groups()
+        if port != "8000":
+            return self.other_port(line, (address, int(port)))
         if line.startswith("hostfwd_remove"):
             return self.unforward(address)
         self.forward(address, True)

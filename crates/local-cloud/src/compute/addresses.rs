@@ -1,13 +1,14 @@
-//! Elastic IPs: loopback addresses whose port leads to one guest after another.
+//! Elastic IPs: loopback addresses whose ports lead to one guest after another.
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-use super::{Compute, incorrect_state, loopback};
+use super::{Compute, incorrect_state, loopback, ssh};
 use crate::fault::Fault;
 use crate::ids;
 use crate::state::{Address, Association, InstanceState, Tags};
 use crate::vm::VmError;
+use crate::vm::machine::SERVICE;
 use crate::vm::qmp::Qmp;
 
 impl Compute {
@@ -50,7 +51,7 @@ impl Compute {
             _ => None,
         };
         if previous == Some(instance_id) {
-            new.unforward(address.public_ip).await.map_err(VmError::fault)?;
+            new.unforward(address.public_ip, SERVICE).await.map_err(VmError::fault)?;
         }
         lead(address.public_ip, old.as_mut(), &mut new).await.map_err(VmError::fault)?;
         let association =
@@ -61,11 +62,16 @@ impl Compute {
             // What is written down stays true.
             let undone = match &mut old {
                 Some(old) => lead(address.public_ip, Some(&mut new), old).await,
-                None => new.unforward(address.public_ip).await,
+                None => new.unforward(address.public_ip, SERVICE).await,
             };
             log_failed_undo(address.public_ip, undone);
             return Err(fault);
         }
+        // Behind the service's port, whose gap they must not widen.
+        if let Some(old) = &mut old {
+            ssh::close(old, address.public_ip).await;
+        }
+        ssh::open(&mut new, address.public_ip).await;
         Ok(id)
     }
 
@@ -83,11 +89,13 @@ impl Compute {
         };
         let mut monitor = self.monitor(&association.instance_id).await?;
         if let Some(monitor) = &mut monitor {
-            monitor.unforward(address.public_ip).await.map_err(VmError::fault)?;
+            monitor.unforward(address.public_ip, SERVICE).await.map_err(VmError::fault)?;
         }
         let recorded = self.record_association(&address.allocation_id, None);
         if let (Err(_), Some(monitor)) = (&recorded, &mut monitor) {
-            log_failed_undo(address.public_ip, monitor.forward(address.public_ip).await);
+            log_failed_undo(address.public_ip, monitor.forward(address.public_ip, SERVICE).await);
+        } else if let Some(monitor) = &mut monitor {
+            ssh::close(monitor, address.public_ip).await;
         }
         recorded
     }
@@ -132,11 +140,11 @@ impl Compute {
 
 /// Takes the address from one guest and gives it to another; gives it back when the other does not take it.
 async fn lead(address: Ipv4Addr, from: Option<&mut Qmp>, to: &mut Qmp) -> Result<(), VmError> {
-    let Some(from) = from else { return to.forward(address).await };
-    from.unforward(address).await?;
-    let taken = to.forward(address).await;
+    let Some(from) = from else { return to.forward(address, SERVICE).await };
+    from.unforward(address, SERVICE).await?;
+    let taken = to.forward(address, SERVICE).await;
     if taken.is_err() {
-        log_failed_undo(address, from.forward(address).await);
+        log_failed_undo(address, from.forward(address, SERVICE).await);
     }
     taken
 }

@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use tokio::process::Child;
 
-use super::{Compute, first_boot, logs};
+use super::{Compute, first_boot, logs, ssh};
 use crate::fault::Fault;
 use crate::parent_image::Parent;
 use crate::state::{ACCOUNT, Image, Instance, InstanceState};
 use crate::vm::accelerator::Accelerator;
-use crate::vm::machine::Machine;
+use crate::vm::machine::{Machine, SERVICE};
 use crate::vm::process::Process;
 use crate::vm::qmp::Qmp;
 use crate::vm::{self, VmError, disk};
@@ -74,7 +74,7 @@ impl Compute {
         };
         let vm::Started { process, child } = vm::start(&machine).await.map_err(VmError::fault)?;
         self.attach(id, process, Some(child));
-        self.restore_forwardings(id).await;
+        self.restore_forwardings(instance).await;
         Ok(())
     }
 
@@ -98,18 +98,24 @@ impl Compute {
         }
     }
 
-    /// Opens the guest's port on the Elastic IPs that point to it.
-    pub(super) async fn restore_forwardings(&self, instance_id: &str) {
-        let addresses = self.elastic_ips_of(instance_id);
-        if addresses.is_empty() {
+    /// Opens the guest's ports on the Elastic IPs that point to it, and the one for SSH on its own address. Nobody logs in to a guest
+    /// that the agent drives.
+    pub(super) async fn restore_forwardings(&self, instance: &Instance) {
+        let instance_id = &instance.instance_id;
+        if instance.agent {
             return;
         }
+        let addresses = self.elastic_ips_of(instance_id);
         let restored = async {
             let mut qmp = Qmp::connect(&self.directory(instance_id)).await?;
-            for address in addresses {
+            for address in &addresses {
                 // Removed first: QEMU refuses to open what is open.
-                qmp.unforward(address).await?;
-                qmp.forward(address).await?;
+                qmp.unforward(*address, SERVICE).await?;
+                qmp.forward(*address, SERVICE).await?;
+            }
+            for address in addresses.into_iter().chain([instance.address]) {
+                ssh::close(&mut qmp, address).await;
+                ssh::open(&mut qmp, address).await;
             }
             Ok::<_, VmError>(())
         };

@@ -34,8 +34,8 @@ impl Compute {
         match (state, guest) {
             (InstanceState::Pending | InstanceState::Running, Some(guest)) => {
                 self.attach(id, guest, None);
-                self.change(id, |instance| instance.state = InstanceState::Running)?;
-                self.restore_forwardings(id).await;
+                let instance = self.change(id, |instance| instance.state = InstanceState::Running)?;
+                self.restore_forwardings(&instance).await;
             }
             (InstanceState::Pending, None) => {
                 tokio::spawn(Arc::clone(self).boot(id.to_owned()));

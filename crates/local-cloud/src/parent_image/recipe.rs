@@ -16,6 +16,7 @@ pub(super) const PACKAGES: &[&str] = &[
     "dbus",
     "iproute2",
     "linux-image-cloud-amd64",
+    "openssh-server",
     "procps",
     "systemd",
     "systemd-sysv",
@@ -51,7 +52,11 @@ pub(super) const ASSETS: &[Asset] = &[
     ),
     asset("overlay/etc/cloud/cloud.cfg", 0o644, include_str!("guest/cloud.cfg")),
     asset("overlay/etc/modprobe.d/local-cloud.conf", 0o644, include_str!("guest/blacklist.conf")),
+    asset("overlay/etc/ssh/sshd_config.d/local-cloud.conf", 0o644, include_str!("guest/sshd.conf")),
+    asset("overlay/etc/systemd/system/ssh.service.d/local-cloud.conf", 0o644, include_str!("guest/ssh.conf")),
+    asset("overlay/usr/lib/local-cloud/active-keys", 0o755, include_str!("guest/active-keys")),
     asset("overlay/usr/lib/local-cloud/agent", 0o755, include_str!("guest/agent")),
+    asset("overlay/usr/lib/local-cloud/host-key", 0o755, include_str!("guest/host-key")),
 ];
 
 /// SHA-256 over everything above, in hexadecimal.
@@ -91,6 +96,22 @@ mod tests {
         let configuration: serde_yaml::Value = serde_yaml::from_str(configuration.text).unwrap();
         let modules = ["init", "config", "final"].map(|stage| configuration[format!("cloud_{stage}_modules")].clone());
         assert_eq!(serde_json::json!(modules), serde_json::json!([["write-files"], [], []]));
+    }
+
+    #[test]
+    fn sshd_waits_for_whoever_connects_and_the_image_has_no_host_key() {
+        let text = |path: &str| ASSETS.iter().find(|asset| asset.path.ends_with(path)).unwrap().text;
+        let customize = text("customize.sh");
+        for line in
+            ["systemctl disable --quiet ssh.service", "enable --quiet ssh.socket", "rm -f \"$root\"/etc/ssh/ssh_host_*"]
+        {
+            assert!(customize.contains(line), "{line}");
+        }
+        assert!(text("ssh.service.d/local-cloud.conf").contains("ExecStartPre=/usr/lib/local-cloud/host-key"));
+        assert!(
+            text("sshd_config.d/local-cloud.conf")
+                .contains("AuthorizedKeysCommand /usr/lib/local-cloud/active-keys %u")
+        );
     }
 
     #[test]

@@ -40,7 +40,7 @@ fn denied(service: &str, action: &str, caller: &Caller) -> Fault {
             format!("You are not authorized to perform this operation. {reason}"),
         ),
         "iam" | "sts" => Fault::new(403, "AccessDenied", reason),
-        "servicequotas" | "ssm" => Fault::client("AccessDeniedException", reason),
+        "ec2-instance-connect" | "servicequotas" | "ssm" => Fault::client("AccessDeniedException", reason),
         _ => Fault::new(403, "AccessDeniedException", reason),
     }
 }
@@ -49,8 +49,7 @@ fn denied(service: &str, action: &str, caller: &Caller) -> Fault {
 pub(super) fn action(service: &str, request: &Request) -> String {
     let action = match service {
         "ec2" | "iam" | "sts" => Fields::parse(request).form().text("Action").map(ToOwned::to_owned),
-        "ssm" => crate::service::ssm::operation(request).map(ToOwned::to_owned),
-        "servicequotas" => crate::service::quotas::operation(request).map(ToOwned::to_owned),
+        "ec2-instance-connect" | "servicequotas" | "ssm" => crate::service::operation(request).map(ToOwned::to_owned),
         "ebs" => crate::service::ebs::action(request).map(ToOwned::to_owned),
         _ => request.path.split('/').nth(1).map(ToOwned::to_owned),
     };

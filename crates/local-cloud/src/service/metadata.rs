@@ -86,6 +86,10 @@ fn look_up(cloud: &Arc<Cloud>, instance: &Instance, path: &str) -> Response {
     if let Some(role) = path.strip_prefix("meta-data/iam/security-credentials/").filter(|role| !role.is_empty()) {
         return role_credentials(cloud, instance, role);
     }
+    if let Some(user) = path.strip_prefix("meta-data/managed-ssh-keys/active-keys/") {
+        let keys = cloud.ssh_keys.active(&instance.instance_id, user.trim_end_matches('/'));
+        return keys.map_or_else(not_found, |keys| plain(StatusCode::OK, keys));
+    }
     let (elastic_ip, has_user_data) = (elastic_ip(cloud, instance), user_data_file(cloud, instance).exists());
     match tree::find(instance, elastic_ip, has_user_data, path) {
         Some(Found::Leaf(text)) if path.starts_with("dynamic/") => with_type("application/json", StatusCode::OK, text),

@@ -11,7 +11,7 @@ use crate::state::ACCOUNT;
 use crate::wire::{JSON_1_1, Protocol};
 
 pub fn handle(request: &Request) -> Response {
-    let answer = match operation(request) {
+    let answer = match service::operation(request) {
         Some("GetServiceQuota") => get(request),
         _ => Err(Fault::client("UnknownOperationException", "")),
     };
@@ -19,11 +19,6 @@ pub fn handle(request: &Request) -> Response {
         Ok(value) => service::answer(200, JSON_1_1, &ids::uuid(), value.to_string()),
         Err(fault) => Protocol::Json11.fault(&fault),
     }
-}
-
-/// The operation's name from `X-Amz-Target: ServiceQuotasV20190624.Name`.
-pub(crate) fn operation(request: &Request) -> Option<&str> {
-    request.headers.get("x-amz-target")?.to_str().ok()?.strip_prefix("ServiceQuotasV20190624.")
 }
 
 #[derive(Deserialize)]

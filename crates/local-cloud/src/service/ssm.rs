@@ -17,7 +17,7 @@ mod write;
 type Answer = Result<Value, Fault>;
 
 pub fn handle(cloud: &Cloud, request: &Request) -> Response {
-    let answer = match operation(request) {
+    let answer = match service::operation(request) {
         Some("DeleteParameter") => write::delete(cloud, request),
         Some("DeleteParameters") => write::delete_all(cloud, request),
         Some("DescribeParameters") => read::describe(cloud, request),
@@ -31,11 +31,6 @@ pub fn handle(cloud: &Cloud, request: &Request) -> Response {
         Ok(value) => service::answer(200, JSON_1_1, &ids::uuid(), value.to_string()),
         Err(fault) => Protocol::Json11.fault(&fault),
     }
-}
-
-/// The operation's name from `X-Amz-Target: AmazonSSM.Name`.
-pub(crate) fn operation(request: &Request) -> Option<&str> {
-    request.headers.get("x-amz-target")?.to_str().ok()?.strip_prefix("AmazonSSM.")
 }
 
 fn input<T: DeserializeOwned>(request: &Request) -> Result<T, Fault> {

@@ -13,8 +13,17 @@ use crate::guest_link::Channel;
 
 pub(crate) const PROGRAM: &str = "qemu-system-x86_64";
 
-/// The one port that leads into a guest.
+/// The port of the service.
 pub(crate) const PORT: u16 = 8000;
+
+/// A port of the guest, and the port of a loopback address that leads there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Forwarding {
+    pub(crate) outside: u16,
+    pub(crate) inside: u16,
+}
+
+pub(crate) const SERVICE: Forwarding = Forwarding { outside: PORT, inside: PORT };
 
 /// Name of the guest's network in the monitor.
 pub(crate) const NETWORK: &str = "net0";

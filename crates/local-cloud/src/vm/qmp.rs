@@ -11,7 +11,7 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 
 use super::VmError;
-use super::machine::{NETWORK, PORT};
+use super::machine::{Forwarding, NETWORK};
 
 /// Name of the monitor's socket in an instance's directory.
 pub(crate) const SOCKET: &str = "qmp.sock";
@@ -75,14 +75,16 @@ impl Qmp {
         self.execute("cont", None).await.map(|_| ())
     }
 
-    /// Opens the guest's port on one more loopback address.
-    pub(crate) async fn forward(&mut self, address: Ipv4Addr) -> Result<(), VmError> {
-        self.human(&format!("hostfwd_add {NETWORK} tcp:{address}:{PORT}-:{PORT}"), None).await
+    /// Opens a port of the guest on one more loopback address.
+    pub(crate) async fn forward(&mut self, address: Ipv4Addr, port: Forwarding) -> Result<(), VmError> {
+        let Forwarding { outside, inside } = port;
+        self.human(&format!("hostfwd_add {NETWORK} tcp:{address}:{outside}-:{inside}"), None).await
     }
 
     /// Closes it again. That it was not open is no error.
-    pub(crate) async fn unforward(&mut self, address: Ipv4Addr) -> Result<(), VmError> {
-        self.human(&format!("hostfwd_remove {NETWORK} tcp:{address}:{PORT}"), Some("host forwarding rule for")).await
+    pub(crate) async fn unforward(&mut self, address: Ipv4Addr, port: Forwarding) -> Result<(), VmError> {
+        let rule = format!("{NETWORK} tcp:{address}:{}", port.outside);
+        self.human(&format!("hostfwd_remove {rule}"), Some("host forwarding rule for")).await
     }
 
     /// The forwarding commands exist for humans only: they answer with text, and with nothing when all is well.

@@ -17,6 +17,7 @@ mod full_disk;
 mod guests;
 mod iam;
 mod image_builder;
+mod instance_connect;
 mod listener;
 mod metadata;
 #[path = "../../../veris-chat/tests/it/python.rs"]

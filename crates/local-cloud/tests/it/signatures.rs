@@ -170,7 +170,7 @@ async fn a_service_that_does_not_exist_here() {
     <Error>
     <Type>Sender</Type>
     <Code>UnknownService</Code>
-    <Message>The local cloud does not emulate the service 'iam' of the credential scope; it emulates ec2, ebs, imagebuilder, s3, ssm, sts and bedrock</Message>
+    <Message>The local cloud does not emulate the service 'iam' of the credential scope; it emulates ec2, ec2-instance-connect, ebs, imagebuilder, s3, ssm, sts and bedrock</Message>
     </Error>
     <RequestId>…</RequestId>
     </ErrorResponse>

@@ -42,6 +42,13 @@ done
 rm -rf "$root/var/log/journal"
 chroot "$root" systemctl enable systemd-networkd.service cloud-init.service local-cloud-agent.service
 
+# Until somebody connects, sshd costs a socket and nothing else. It has no key before that, and believes in what only root can write.
+chroot "$root" systemctl disable --quiet ssh.service
+chroot "$root" systemctl enable --quiet ssh.socket
+rm -f "$root"/etc/ssh/ssh_host_*
+chmod 0755 "$root/usr/lib/local-cloud" "$root/etc/ssh" "$root/etc/ssh/sshd_config.d"
+chroot "$root" useradd --no-log-init --create-home --shell /bin/bash --groups adm,systemd-journal --password '*' ec2-user
+
 # The initial RAM disk: klibc's small tools and the drivers of the root disk, in the order in which they need each other.
 version=$(ls "$root/lib/modules")
 ram=$root/tmp/initrd

@@ -29,9 +29,9 @@ strict = Strict()
 session = boto3.Session()
 session.events.register("before-parse", strict.look)
 without_retries = Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"})
-ec2, builder, ssm, s3, sts, ebs, iam, quotas = (
+ec2, builder, ssm, s3, sts, ebs, iam, quotas, connect = (
     session.client(name, endpoint_url=ENDPOINT, config=without_retries)
-    for name in ("ec2", "imagebuilder", "ssm", "s3", "sts", "ebs", "iam", "service-quotas")
+    for name in ("ec2", "imagebuilder", "ssm", "s3", "sts", "ebs", "iam", "service-quotas", "ec2-instance-connect")
 )
 
 
@@ -82,6 +82,15 @@ def instances():
     launch = {"ImageId": IMAGE, "InstanceType": "t3.medium", "MinCount": 1, "MaxCount": 1}
     refused("DryRunOperation", ec2.run_instances, DryRun=True, ClientToken="token", **launch)
     refused("InvalidAMIID.NotFound", ec2.run_instances, **{**launch, "ImageId": "ami-0123456789abcdef0"})
+
+
+def logins():
+    """Whoever is let in runs; that is looked at where guests do."""
+    key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGyeNKYvY/0oXTu9VLJVX8ruRQnfvXJ1nEB7dRgKVbHC ada"
+    send = {"InstanceId": INSTANCE, "InstanceOSUser": "ec2-user", "SSHPublicKey": key}
+    refused("EC2InstanceStateInvalidException", connect.send_ssh_public_key, **send)
+    refused("EC2InstanceNotFoundException", connect.send_ssh_public_key, **{**send, "InstanceId": "i-0123456789abcdef0"})
+    refused("InvalidArgsException", connect.send_ssh_public_key, **{**send, "SSHPublicKey": key.replace("AAAAC3", "AAAAC4")})
 
 
 def network():
@@ -234,7 +243,7 @@ def build(component, recipe, infrastructure, distribution):
     builder.delete_image(imageBuildVersionArn=image)
 
 
-for part in (identity, images, blocks, instances, network, addresses, parameters, objects, image_builder):
+for part in (identity, images, blocks, instances, logins, network, addresses, parameters, objects, image_builder):
     part()
 print(f"{len(strict.answers)} operations, {sum(map(len, strict.answers.values()))} answers")
 print("\n".join(sorted(set(strict.problems))))
