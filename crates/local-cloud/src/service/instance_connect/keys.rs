@@ -20,13 +20,28 @@ impl PublicKey {
         let text = text.trim();
         let mut words = text.split(' ');
         let (kind, bytes) = (words.next()?, STANDARD.decode(words.next()?).ok()?);
-        // The bytes begin with the type again, behind its length.
-        let named =
-            bytes.strip_prefix(&[0, 0, 0][..])?.split_first().and_then(|(n, rest)| rest.get(..usize::from(*n)))?;
-        let is_known = matches!(kind, "ssh-ed25519" | "ssh-rsa") && named == kind.as_bytes();
+        // The bytes begin with the type again, and hold as many numbers as it has.
+        let fields = fields(&bytes)?;
+        let is_known = match (kind, &fields[..]) {
+            ("ssh-ed25519", [named, point]) => *named == kind.as_bytes() && point.len() == 32,
+            ("ssh-rsa", [named, _, _]) => *named == kind.as_bytes(),
+            _ => false,
+        };
         let is_one_line = text.len() <= LONGEST && !text.contains(char::is_control);
         (is_known && is_one_line).then(|| Self(text.to_owned()))
     }
+}
+
+/// What a key is made of, each behind its length in four bytes. `None` where it does not end with one of them.
+fn fields(mut bytes: &[u8]) -> Option<Vec<&[u8]>> {
+    let mut fields = Vec::new();
+    while !bytes.is_empty() {
+        let (length, rest) = bytes.split_first_chunk()?;
+        let (field, rest) = rest.split_at_checked(usize::try_from(u32::from_be_bytes(*length)).ok()?)?;
+        fields.push(field);
+        bytes = rest;
+    }
+    Some(fields)
 }
 
 /// A key that opens one instance for one user until it expires.
@@ -106,8 +121,9 @@ mod tests {
         assert!(PublicKey::parse(&format!("{kind} {bytes}\n")).is_some());
         let two = format!("{KEY}\n{KEY}");
         let other = format!("ssh-rsa {bytes}");
+        let half = &KEY[..40];
         let options = format!("command=\"sh\" {KEY}");
-        for none in ["", kind, "ssh-ed25519 AAAA", &two, &other, &options, "ssh-dss AAAAB3NzaC1kc3M="] {
+        for none in ["", kind, "ssh-ed25519 AAAA", half, &two, &other, &options, "ssh-dss AAAAB3NzaC1kc3M="] {
             assert_eq!(PublicKey::parse(none), None, "{none}");
         }
     }
