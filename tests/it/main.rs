@@ -1,6 +1,7 @@
-//! The tool and its parts as a user meets them; only `guests` boots machines.
+//! The tool and its parts as a user meets them; only `boots` boots machines, and comes first, because it takes longest.
 #![expect(clippy::unwrap_used, reason = "a test's helper fails as its test does")]
 
+mod boots;
 mod check;
 mod command;
 mod component;
@@ -15,7 +16,6 @@ mod errors;
 mod firewall;
 mod gc;
 mod guest_binary;
-mod guests;
 mod help;
 mod local;
 mod log_in;
