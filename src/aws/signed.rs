@@ -54,19 +54,19 @@ impl Signed {
             _ if self.region.starts_with("us-gov-") => ("us-gov-west-1", "iam.us-gov.amazonaws.com"),
             _ => ("us-east-1", "iam.amazonaws.com"),
         };
-        let place = self.place("iam", region.to_owned(), host.to_owned());
+        let place = self.place("iam", region.to_owned(), host);
         self.form(place, fields).await
     }
 
     /// A call of STS.
     pub async fn sts(&self, fields: &[(String, String)]) -> Result<Answer, Failure> {
-        let place = self.place("sts", self.region.clone(), self.regional("sts"));
+        let place = self.place("sts", self.region.clone(), &self.regional("sts"));
         self.form(place, fields).await
     }
 
     /// A call of Service Quotas.
     pub async fn quotas(&self, operation: &str, body: &serde_json::Value) -> Result<Answer, Failure> {
-        let place = self.place("servicequotas", self.region.clone(), self.regional("servicequotas"));
+        let place = self.place("servicequotas", self.region.clone(), &self.regional("servicequotas"));
         let target = format!("ServiceQuotasV20190624.{operation}");
         let headers = vec![
             ("content-type".to_owned(), "application/x-amz-json-1.1".to_owned()),
@@ -80,7 +80,7 @@ impl Signed {
         format!("{service}.{}.{domain}", self.region)
     }
 
-    fn place(&self, service: &'static str, region: String, host: String) -> Place {
+    fn place(&self, service: &'static str, region: String, host: &str) -> Place {
         let endpoint = self.endpoint.clone().unwrap_or_else(|| format!("https://{host}"));
         Place { service, region, endpoint: format!("{}/", endpoint.trim_end_matches('/')) }
     }

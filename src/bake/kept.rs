@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 use aws_sdk_ec2::types::{Instance as Ec2Instance, Tag};
-use aws_sdk_imagebuilder::types::Image;
+use aws_sdk_imagebuilder::types::{Image, InfrastructureConfiguration};
 use jiff::Timestamp;
 use semver::Version;
 use serde::Serialize;
@@ -75,7 +75,7 @@ pub(super) async fn remind(context: &Context) -> Result<()> {
 /// The error of a failed bake, with what is left of it on purpose and how to get in.
 pub(super) async fn mention(context: &Context, image: &Image, failure: Failure) -> Failure {
     let infrastructure = image.infrastructure_configuration();
-    if infrastructure.and_then(|it| it.terminate_instance_on_failure()) != Some(false) {
+    if infrastructure.and_then(InfrastructureConfiguration::terminate_instance_on_failure) != Some(false) {
         return failure;
     }
     let build = image.arn().unwrap_or_default();

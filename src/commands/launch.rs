@@ -118,7 +118,7 @@ pub async fn run(args: Launch, context: &Context) -> Result<ExitStatus> {
 /// Launches and answers what is live then.
 pub async fn launch(args: &Launch, context: &Context) -> Result<Launched> {
     let user_data = user_data(args, context).await?;
-    let (examined, reason) = examine(args, context).await?;
+    let (examined, reason) = Box::pin(examine(args, context)).await?;
     firewall::sweep_beside(context).await;
     let options = Options {
         kind: Kind::Launch,
@@ -148,7 +148,7 @@ pub async fn launch(args: &Launch, context: &Context) -> Result<Launched> {
 
 async fn dry_run(args: &Launch, context: &Context) -> Result<Planned> {
     let user_data = user_data(args, context).await?;
-    let (examined, _) = examine(args, context).await?;
+    let (examined, _) = Box::pin(examine(args, context)).await?;
     let scene = Scene::look(context, &Ledger::of(context)).await?;
     let plan = plan(args, &user_data, &examined, &scene)?;
     Ok(Planned::new(args, context, &scene, plan.task))

@@ -155,7 +155,7 @@ mod tests {
     fn what_is_denied_is_told_with_who_denies_it_and_whether_a_policy_helps() {
         let decision = |action: &str, decision: &str, organisation: Option<bool>| Decision {
             action: action.to_owned(),
-            decision: decision.to_owned(),
+            verdict: decision.to_owned(),
             organisation,
             boundary: None,
         };

@@ -106,7 +106,7 @@ pub async fn terminate(clients: &Clients, instance_id: &str, stage: &mut Stage) 
             Err(error) => return Err(aws::describe(&format!("terminate instance {instance_id}"), &error).into()),
         }
         Ok(match look(clients, instance_id).await?.as_ref().and_then(state_of) {
-            Some(state) if state.exists() => Seen::NotYet(state.to_string()),
+            Some(now) if now.exists() => Seen::NotYet(now.to_string()),
             Some(_) => Seen::Good(()),
             None => Seen::NotYet("EC2 does not know it".to_owned()),
         })

@@ -22,7 +22,7 @@ pub(super) enum Said {
 pub(super) struct Decision {
     pub(super) action: String,
     /// `allowed`, `implicitDeny` or `explicitDeny`.
-    pub(super) decision: String,
+    pub(super) verdict: String,
     /// Whether the organisation's policies allow it, where the account is in one.
     pub(super) organisation: Option<bool>,
     /// Whether the principal's boundary allows it, where it has one.
@@ -32,7 +32,7 @@ pub(super) struct Decision {
 impl Decision {
     /// Who denies it; `None` where it is allowed.
     pub(super) fn denier(&self) -> Option<&'static str> {
-        match (self.decision.as_str(), self.organisation, self.boundary) {
+        match (self.verdict.as_str(), self.organisation, self.boundary) {
             ("allowed", ..) => None,
             (_, Some(false), _) => Some("an organisation's policy"),
             (_, _, Some(false)) => Some("the permissions boundary"),
@@ -116,7 +116,7 @@ impl Evaluation {
     fn decision(self) -> Decision {
         Decision {
             action: self.eval_action_name,
-            decision: self.eval_decision,
+            verdict: self.eval_decision,
             organisation: self.organizations_decision_detail.map(|detail| detail.allowed_by_organizations),
             boundary: self.permissions_boundary_decision_detail.map(|detail| detail.allowed_by_permissions_boundary),
         }

@@ -37,11 +37,13 @@ struct Members {
 }
 
 #[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
 struct Evaluation {
-    eval_action_name: String,
-    eval_resource_name: String,
-    eval_decision: &'static str,
+    #[serde(rename = "EvalActionName")]
+    action: String,
+    #[serde(rename = "EvalResourceName")]
+    resource: String,
+    #[serde(rename = "EvalDecision")]
+    decision: &'static str,
 }
 
 /// Judges each call as the endpoint itself would. There is no organisation and no boundary, so nothing is said of them.
@@ -96,9 +98,9 @@ impl Principal {
             Self::Role => access::role_may(service, name),
         };
         Ok(Evaluation {
-            eval_action_name: action.to_owned(),
-            eval_resource_name: resource.to_owned(),
-            eval_decision: if is_allowed { "allowed" } else { "implicitDeny" },
+            action: action.to_owned(),
+            resource: resource.to_owned(),
+            decision: if is_allowed { "allowed" } else { "implicitDeny" },
         })
     }
 }
