@@ -25,6 +25,13 @@ pub struct Statement {
     pub conditions: Vec<(String, String)>,
 }
 
+impl Statement {
+    /// Whether a variable of the policy stands in it, so that only the call itself tells.
+    pub fn depends_on_caller(&self) -> bool {
+        self.resources.iter().any(|resource| resource.contains("${"))
+    }
+}
+
 /// What operators are allowed.
 pub fn statements(
     service: &ServiceName,
@@ -74,19 +81,21 @@ fn fill(value: &Value, resources: &Value, account: &Account) -> Option<String> {
     }
 }
 
-/// `${NAME}` for each parameter of the account and each ARN.
+/// `${NAME}` for each parameter of the account and each ARN; `${!NAME}` is a variable of the policy, `${NAME}`.
 fn substitute(text: &str, resources: &Value, account: &Account) -> Option<String> {
     let mut rest = text;
     let mut filled = String::new();
     while let Some((before, after)) = rest.split_once("${") {
         let (name, behind) = after.split_once('}')?;
         filled.push_str(before);
-        filled.push_str(&match name {
+        let value = match name {
+            variable if variable.starts_with('!') => format!("${{{}}}", &variable[1..]),
             "AWS::Partition" => account.partition.clone(),
             "AWS::Region" => account.region.clone(),
             "AWS::AccountId" => account.id.clone(),
             other => arn(other, resources, account)?,
-        });
+        };
+        filled.push_str(&value);
         rest = behind;
     }
     Some(filled + rest)
@@ -122,6 +131,8 @@ mod tests {
             ]
         );
         assert_eq!(of("ec2:RunInstances").len(), 3);
-        assert!(all.iter().all(|statement| statement.resources.iter().all(|it| !it.contains("${"))));
+        assert_eq!(of("ssm:TerminateSession"), ["arn:aws:ssm:ap-southeast-2:000000000000:session/${aws:userid}-* []"]);
+        let of_callers = all.iter().filter(|statement| statement.depends_on_caller());
+        assert_eq!(of_callers.count(), 1);
     }
 }

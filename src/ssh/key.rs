@@ -1,5 +1,7 @@
 //! The key with which an operator logs in.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -68,7 +70,7 @@ impl Key {
 
 /// The private key in a folder that only this user can enter, and the public one.
 async fn make() -> Result<(Key, String)> {
-    let folder = tempfile::Builder::new().prefix("veris-ssh-").tempdir();
+    let folder = tempfile::Builder::new().prefix("veris-ssh-").permissions(Permissions::from_mode(0o700)).tempdir();
     let folder = folder.map_err(|error| internal("failed to make a folder for a key").source(error))?;
     let file = folder.path().join(NAME);
     if let Err(error) = std::process::Command::new("ssh-keygen").arg("-?").output() {

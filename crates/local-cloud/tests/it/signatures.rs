@@ -162,7 +162,7 @@ async fn a_body_that_was_changed_under_way() {
 #[tokio::test]
 async fn a_service_that_does_not_exist_here() {
     let cloud = Sandbox::start().await;
-    let answer = cloud.operator().form("iam", "Action=ListUsers&Version=2010-05-08").await;
+    let answer = cloud.operator().form("rds", "Action=DescribeDBInstances&Version=2014-10-31").await;
     insta::assert_snapshot!(answer.shown(), @r#"
     404
     <?xml version="1.0" encoding="UTF-8"?>
@@ -170,7 +170,7 @@ async fn a_service_that_does_not_exist_here() {
     <Error>
     <Type>Sender</Type>
     <Code>UnknownService</Code>
-    <Message>The local cloud does not emulate the service 'iam' of the credential scope; it emulates ec2, ec2-instance-connect, ebs, imagebuilder, s3, ssm, sts and bedrock</Message>
+    <Message>The local cloud does not emulate the service 'rds' of the credential scope; it emulates ec2, ec2-instance-connect, ebs, imagebuilder, s3, ssm, sts, iam, servicequotas and bedrock</Message>
     </Error>
     <RequestId>…</RequestId>
     </ErrorResponse>

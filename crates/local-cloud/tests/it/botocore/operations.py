@@ -121,7 +121,7 @@ def addresses():
     made = ec2.allocate_address(
         Domain="vpc", TagSpecifications=[{"ResourceType": "elastic-ip", "Tags": [{"Key": "veris:service", "Value": "other"}]}]
     )["AllocationId"]
-    association = ec2.describe_addresses()["Addresses"][0].get("AssociationId")
+    association = ec2.describe_addresses(AllocationIds=[ALLOCATION])["Addresses"][0]["AssociationId"]
     ec2.disassociate_address(AssociationId=association)
     # The instance is stopped; what an association answers is looked at where guests run.
     refused("IncorrectInstanceState", ec2.associate_address, AllocationId=made, InstanceId=INSTANCE)
