@@ -87,11 +87,11 @@ impl<'a> Reader<'a> {
         contents.homes.extend(tree.children(b"/home").map(|(path, _)| path.to_vec()));
         contents.homes.sort();
         contents.homes.dedup();
-        // The home `/` of accounts without one is not the whole disk, nor is `/usr/sbin` a home.
-        let own = contents.homes.iter().filter(|home| !home.starts_with(b"/usr") && home.len() > 1);
-        let all = KEY_DIRECTORIES.iter().map(|path| path.as_bytes()).chain(own.map(|home| &home[..]));
-        let key_directories =
-            all.filter_map(|path| tree.resolve(path)).map(|(path, _)| [path, b"/"].concat()).collect();
+        let all = KEY_DIRECTORIES.iter().map(|path| path.as_bytes()).chain(contents.homes.iter().map(|home| &home[..]));
+        let resolved = all.filter_map(|path| tree.resolve(path));
+        // The home `/` of accounts without one is not the whole disk, nor is `/bin`, which leads to `/usr/bin`, a home.
+        let key_directories = resolved.filter(|(path, _)| !path.starts_with(b"/usr") && path.len() > 1);
+        let key_directories = key_directories.map(|(path, _)| [path, b"/"].concat()).collect();
         let expected = options.expected.iter().filter(|expected| expected.sha256.is_some());
         let expected =
             expected.filter_map(|expected| Some(tree.resolve(expected.path.as_bytes())?.0.to_vec())).collect();

@@ -148,8 +148,12 @@ fn homes_are_where_the_accounts_say() {
     let source = Source::clean();
     source.write(
         "etc/passwd",
-        "root:x:0:0::/root:/bin/sh\nservice:x:7:7::/var/lib/service:/bin/sh\nlinked:x:8:8::/srv/linked:/bin/sh\n",
+        "root:x:0:0::/root:/bin/sh\nbin:x:1:1::/bin:/sbin/nologin\nservice:x:7:7::/var/lib/service:/bin/sh\n\
+         linked:x:8:8::/srv/linked:/bin/sh\n",
     );
+    // OpenSSH's programs know how a key begins.
+    source.write("usr/bin/ssh", "\x7fELF -----BEGIN OPENSSH PRIVATE KEY-----\n");
+    source.link("bin", "usr/bin");
     source.write("var/lib/service/.ssh/authorized_keys", "ssh-ed25519 AAAA");
     source.write("data/linked/.bash_history", "ls");
     source.write("data/linked/.ssh/id", "-----BEGIN PRIVATE KEY-----\n");
