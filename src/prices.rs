@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde::Serialize;
 
-/// Where the numbers below are from, and when they were.
-pub const SOURCE: &str = "on-demand list prices of Linux in us-east-1, June 2026";
+/// What the numbers below are, told beside every sum.
+pub const SOURCE: &str = "rounded from on-demand prices of Linux in us-east-1; your region and discounts differ";
 
 const HOURS_A_MONTH: f64 = 730.0;
 

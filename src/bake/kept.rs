@@ -168,7 +168,7 @@ mod tests {
             build: String::new(),
         };
         insta::assert_snapshot!(kept.told(&environment), @"
-        i-0123456789abcdef0 (t3.medium, running) was kept: 0.045 USD an hour, about 32.77 USD a month (on-demand list prices of Linux in us-east-1, June 2026)
+        i-0123456789abcdef0 (t3.medium, running) was kept: 0.045 USD an hour, about 32.77 USD a month (rounded from on-demand prices of Linux in us-east-1; your region and discounts differ)
         to look:    veris console i-0123456789abcdef0 -e prod
         to get in:  aws ssm start-session --region ap-southeast-2 --target i-0123456789abcdef0
         to end it:  veris terminate i-0123456789abcdef0 -e prod --yes
