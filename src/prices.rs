@@ -1,4 +1,5 @@
-//! What things cost in a month, about: AWS's list prices in one region, for an order of magnitude and not for a bill.
+//! What things cost in a month, about: on-demand prices in one region, for an order of magnitude and not for a bill. Only those of t3.large,
+//! m5.large and m7g.large were compared, with lists that others publish; the pages beside the others say where to look.
 
 use std::fmt;
 

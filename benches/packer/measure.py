@@ -201,7 +201,7 @@ def packer(arm, arguments):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--veris", type=Path, required=True)
-    parser.add_argument("--parent", type=Path, required=True, help="the parent image with an SSH server")
+    parser.add_argument("--parent", type=Path, required=True, help="the parent image that lets root in by SSH")
     parser.add_argument("--key", type=Path, required=True)
     parser.add_argument("--scratch", type=Path, required=True)
     parser.add_argument("--rounds", type=int, required=True)

@@ -1,7 +1,7 @@
-"""The local cloud's parent image with an SSH server in it, without which Packer cannot work in a guest.
+"""The local cloud's parent image with a way in for root, without which Packer cannot work in a guest.
 
-Reads the recipe of `crates/local-cloud/src/parent_image` and adds the package `openssh-server`, a public key for root and the folder that
-the server wants; everything else is built as the local cloud builds it.
+Reads the recipe of `crates/local-cloud/src/parent_image` and adds a public key for root, and that sshd lets root in with it; everything else is
+built as the local cloud builds it.
 """
 
 import argparse
@@ -15,7 +15,8 @@ import tempfile
 from pathlib import Path
 
 SOURCE = Path(__file__).resolve().parents[2] / "crates/local-cloud/src/parent_image"
-ADDED = ["openssh-server"]
+# sshd keeps to what it reads first, and reads these files by their names.
+ROOT_LOGS_IN = ("overlay/etc/ssh/sshd_config.d/00-bench.conf", 0o644, "PermitRootLogin prohibit-password\n")
 # The essential hook spares an initial RAM disk that nobody uses; the result is thrown away when anything fails, so nothing is synced.
 OPTIONS = [
     "--variant=minbase",
@@ -44,7 +45,7 @@ class Recipe:
 
 
 def workspace(directory, recipe, public_key):
-    ssh = [("overlay/root/.ssh/authorized_keys", 0o600, public_key)]
+    ssh = [ROOT_LOGS_IN, ("overlay/root/.ssh/authorized_keys", 0o600, public_key)]
     for path, mode, text in recipe.assets + ssh:
         file = directory / path
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -72,7 +73,7 @@ def build(recipe, target, public_key):
     try:
         workspace(directory, recipe, public_key)
         command = ["mmdebstrap", "--quiet", "--mode=root" if is_root else "--mode=unshare", *OPTIONS]
-        command.append("--include=" + ",".join(recipe.packages + ADDED))
+        command.append("--include=" + ",".join(recipe.packages))
         command += [f"--dpkgopt=path-exclude={pattern}" for pattern in recipe.excluded]
         command.append(f"--customize-hook=sh '{directory}/customize.sh' \"$1\" '{directory}'")
         subprocess.run([*command, recipe.suite, directory / "root"], check=True, env=environment)

@@ -69,8 +69,8 @@ have {accelerator}, 2 processors, 1,024 MB and the same kernel command line. Ver
 `cargo build` makes; its column holds cargo's look at the sources, Veris' own checks of them, and an upload into an empty bucket. Packer has no
 test boot, so its last row repeats the one above.
 
-{packer} works by SSH, which the parent image has no server for, so it begins with an image that the same recipe made with `openssh-server`
-added. What differs is {differences}.
+{packer} works by SSH as root, whom the parent image does not let in, so it begins with an image that the same recipe made with a key for
+root added. Packages that differ: {differences}.
 Tuned: the parent as a backing file, no compaction of the disk, no wait before it connects, a disk that is not flushed, the power cut as
 soon as the disk is written. Defaults: a copy of the parent, compaction, ten seconds' wait, `shutdown -P now`. Packer looks for SSH every five
 seconds, which no option changes.
@@ -90,7 +90,7 @@ def main():
         table=table(values),
         accelerator="KVM" if accelerator()[0] == "kvm" else "QEMU's emulated processor (TCG, `-cpu max`)",
         packer=os.popen("packer version").read().strip(),
-        differences=", ".join(packages),
+        differences=", ".join(packages) or "none",
     )
     target.write_text(text)
 
