@@ -27,6 +27,7 @@ mod logs;
 mod loopback;
 mod power;
 mod reconcile;
+mod saved;
 pub mod ssh;
 
 pub use images::NewImage;

@@ -15,6 +15,7 @@ pub(crate) mod firmware;
 pub(crate) mod machine;
 pub(crate) mod process;
 pub(crate) mod qmp;
+pub(crate) mod saved;
 
 use crate::fault::Fault;
 use machine::Machine;

@@ -6,14 +6,15 @@ use std::sync::Arc;
 
 use tokio::process::Child;
 
-use super::{Compute, first_boot, logs, ssh};
+use super::{Compute, first_boot, logs, saved, ssh};
 use crate::fault::Fault;
 use crate::parent_image::Parent;
 use crate::state::{ACCOUNT, Image, Instance, InstanceState};
 use crate::vm::accelerator::Accelerator;
-use crate::vm::machine::{Machine, SERVICE};
+use crate::vm::machine::{Beginning, Machine, SERVICE};
 use crate::vm::process::Process;
 use crate::vm::qmp::Qmp;
+use crate::vm::saved::Saved;
 use crate::vm::{self, VmError, disk};
 
 impl Compute {
@@ -46,22 +47,15 @@ impl Compute {
         let disks = self.disks.read().await;
         let image = self.store.read(|state| state.images.get(&instance.image_id).cloned());
         let disk = self.disk(id);
-        if !disk.exists() {
-            let image = image.as_ref().ok_or_else(|| {
-                let message = format!("The image id '[{}]' does not exist any more", instance.image_id);
-                Fault::client("InvalidAMIID.NotFound", message)
-            })?;
-            disk::overlay(&self.image_disk(image)?, &disk, instance.volume_gib).await.map_err(VmError::fault)?;
-        }
-        drop(disks);
+        let base = if disk.exists() { None } else { Some(self.base(instance, image.as_ref())?) };
         let unreadable = |source| VmError::Io { attempt: "find the parent image below the instance's disk", source };
-        let parent = disk::bottom_of(&disk).and_then(|bottom| Parent::of_disk(&bottom));
+        let parent = disk::bottom_of(base.as_ref().unwrap_or(&disk)).and_then(|bottom| Parent::of_disk(&bottom));
         let parent = parent.map_err(|error| unreadable(error).fault())?;
         let accelerator = *self.accelerator.get_or_init(|| Accelerator::find(&self.layout.cache, &self.parent)).await;
         let directory = self.directory(id);
         let is_parent = image.is_some_and(|image| image.owner != ACCOUNT);
         let loading = first_boot::prepare(&directory, instance, &parent, is_parent).map_err(VmError::fault)?;
-        let machine = Machine {
+        let mut machine = Machine {
             instance_id: id,
             instance_type: &instance.instance_type,
             directory: &directory,
@@ -69,13 +63,44 @@ impl Compute {
             accelerator,
             address: instance.address,
             agent: instance.agent,
+            beginning: Beginning::Boot,
             cidata: directory.join("cidata").is_dir(),
             pipe: &self.pipe,
         };
+        let can_be_saved = base.is_some() && is_parent && saved::is_worth_it(&machine);
+        let saved = if can_be_saved { Saved::of(&parent, &machine) } else { None };
+        if let Some(saved) = &saved
+            && let Some(vm::Started { process, child }) = self.go_on(&machine, saved, instance).await
+        {
+            self.attach(id, process, Some(child));
+            return Ok(());
+        }
+        if let Some(base) = base {
+            // What is saved has the parent's size, so that it suits every larger one.
+            let gib = saved.is_none().then_some(instance.volume_gib);
+            disk::overlay(&base, &disk, gib).await.map_err(VmError::fault)?;
+        }
+        drop(disks);
+        if let Some(saved) = saved {
+            saved::prepare(&mut machine).map_err(VmError::fault)?;
+            let vm::Started { process, child } = vm::start(&machine).await.map_err(VmError::fault)?;
+            self.attach(id, process, Some(child));
+            tokio::spawn(Arc::clone(self).save_when_booted(instance.clone(), saved));
+            return Ok(());
+        }
         let vm::Started { process, child } = vm::start(&machine).await.map_err(VmError::fault)?;
         self.attach(id, process, Some(child));
         self.restore_forwardings(instance).await;
         Ok(())
+    }
+
+    /// The disk that a new instance's disk lies over.
+    fn base(&self, instance: &Instance, image: Option<&Image>) -> Result<PathBuf, Fault> {
+        let image = image.ok_or_else(|| {
+            let message = format!("The image id '[{}]' does not exist any more", instance.image_id);
+            Fault::client("InvalidAMIID.NotFound", message)
+        })?;
+        self.image_disk(image)
     }
 
     /// Where an image's disk lies.

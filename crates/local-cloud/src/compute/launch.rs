@@ -18,6 +18,9 @@ use crate::state::{Image, Instance, InstanceState, SUBNET, State, Tags};
 /// Below this a guest would soon find its disk full.
 const LEAST_FREE: u64 = 512 * 1024 * 1024;
 
+/// Sizes of seed disks are multiples of this many bytes; hardly one needs more than one.
+const SEED_STEP: u64 = 64 << 20;
+
 /// What `RunInstances` asks for, one instance at a time.
 #[derive(Clone, Default)]
 pub struct LaunchRequest {
@@ -173,7 +176,10 @@ fn write_files(directory: &Path, request: &LaunchRequest) -> io::Result<()> {
         options.open(directory.join("user-data"))?.write_all(user_data)?;
     }
     if let Some(seed) = &request.agent_seed {
-        fs_err::copy(seed, directory.join("seed.tar"))?;
+        let seed_disk = directory.join("seed.tar");
+        let bytes = fs_err::copy(seed, &seed_disk)?;
+        // A guest that was saved with a seed disk of some size has one of that size ever after. A tar file may end in zeros.
+        fs_err::File::options().write(true).open(&seed_disk)?.set_len(bytes.next_multiple_of(SEED_STEP))?;
     }
     Ok(())
 }

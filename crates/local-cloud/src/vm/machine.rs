@@ -28,6 +28,12 @@ pub(crate) const SERVICE: Forwarding = Forwarding { outside: PORT, inside: PORT 
 /// Name of the guest's network in the monitor.
 pub(crate) const NETWORK: &str = "net0";
 
+/// The drive of the guest's root volume in the monitor.
+pub(crate) const ROOT: &str = "root";
+
+/// In an instance's directory, with `.in` and `.out` behind it: the pipes by which a guest gets its orders.
+pub(crate) const ORDERS: &str = "orders";
+
 /// The guest's own address in its network.
 pub(crate) const GUEST: Ipv4Addr = Ipv4Addr::new(169, 254, 2, 15);
 
@@ -44,10 +50,21 @@ pub(crate) struct Machine<'a> {
     pub(crate) address: Ipv4Addr,
     /// Whether the agent drives the guest.
     pub(crate) agent: bool,
+    pub(crate) beginning: Beginning<'a>,
     /// Whether the directory `cidata` is shown to cloud-init's data source for machines outside of any cloud.
     pub(crate) cidata: bool,
     /// Program and leading arguments of the process that carries a guest's connection.
     pub(crate) pipe: &'a [OsString],
+}
+
+/// How a machine comes to where its work begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Beginning<'a> {
+    Boot,
+    /// It boots, is saved, and waits for its orders.
+    BootToBeSaved,
+    /// It was saved like that, with its memory in this file, and waits for its orders.
+    Saved(&'a Path),
 }
 
 /// What the machine starts.
@@ -78,6 +95,11 @@ impl Machine<'_> {
         add("-qmp", format!("unix:{SOCKET},server=on,wait=off").into());
         // An absolute path: by it a guest's process is known again.
         add("-pidfile", self.directory.join("qemu.pid").into());
+        if let Beginning::Saved(memory) = self.beginning {
+            let mut command = b"exec:exec cat ".to_vec();
+            command.extend(quoted(memory.as_os_str()));
+            add("-incoming", OsString::from_vec(command));
+        }
         line
     }
 
@@ -119,16 +141,17 @@ impl Machine<'_> {
     fn kernel_command_line(&self) -> String {
         let always = "console=ttyS0 root=/dev/vda rw net.ifnames=0 mitigations=off";
         let mode = if self.agent { "panic=-1 cloud-init=disabled local_cloud.agent" } else { "panic=10" };
-        format!("{always} {mode}")
+        let saved = if self.beginning == Beginning::Boot { "" } else { " local_cloud.saved" };
+        format!("{always} {mode}{saved}")
     }
 
     fn disks(&self, line: &mut Vec<OsString>) {
         let mut add = |flag: &str, value: &str| line.extend([flag.into(), value.into()]);
         // A host that loses its power loses a build with it; an instance's disk is written when the guest asks for it.
         let cache = if self.agent { "unsafe" } else { "writeback" };
-        add("-drive", &format!("file=disk.qcow2,format=qcow2,if=none,id=root,cache={cache},discard=unmap"));
+        add("-drive", &format!("file=disk.qcow2,format=qcow2,if=none,id={ROOT},cache={cache},discard=unmap"));
         // A kernel that QEMU loads itself has taken the first place.
-        add("-device", "virtio-blk-pci,drive=root,bootindex=1");
+        add("-device", &format!("virtio-blk-pci,drive={ROOT},bootindex=1"));
         if self.cidata {
             // QEMU makes a read-only FAT volume of the directory.
             let volume = "driver=vvfat,dir=cidata,label=CIDATA,floppy=off,rw=off,read-only=on,node-name=cidata";
@@ -152,6 +175,11 @@ impl Machine<'_> {
                 Boot::Kernel { .. } => {
                     add("-device", "virtio-serial-pci");
                     add("-device", "virtserialport,chardev=agent,name=local-cloud.agent");
+                    if self.beginning != Beginning::Boot {
+                        // A pipe of QEMU's is never at its end, so that the guest waits for what comes.
+                        add("-chardev", &format!("pipe,id=orders,path={ORDERS}"));
+                        add("-device", "virtserialport,chardev=orders,name=local-cloud.orders");
+                    }
                 }
                 // Not every kernel has a driver for the other kind.
                 Boot::Bios | Boot::Uefi { .. } => add("-serial", "chardev:agent"),
@@ -240,7 +268,7 @@ fn uuid(instance_id: &str) -> String {
 mod tests {
     use super::*;
 
-    fn arguments(boot: Boot<'_>, agent: bool, cidata: bool) -> String {
+    fn arguments(boot: Boot<'_>, beginning: Beginning<'_>, agent: bool, cidata: bool) -> String {
         let machine = Machine {
             instance_id: "i-0123456789abcdef0",
             instance_type: "t3.medium",
@@ -249,6 +277,7 @@ mod tests {
             accelerator: Accelerator::Tcg,
             address: Ipv4Addr::new(127, 100, 7, 1),
             agent,
+            beginning,
             cidata,
             pipe: &["/opt/it's, a tool/veris".into(), "local".into(), "pipe".into()],
         };
@@ -259,18 +288,31 @@ mod tests {
     #[test]
     fn a_machine_is_this_command_line() {
         let (kernel, initrd) = (Path::new("/cache/parents/0123/vmlinuz"), Path::new("/cache/parents/0123/initrd"));
-        insta::assert_snapshot!(arguments(Boot::Kernel { kernel, initrd }, true, false));
+        insta::assert_snapshot!(arguments(Boot::Kernel { kernel, initrd }, Beginning::Boot, true, false));
+    }
+
+    #[test]
+    fn a_guest_that_was_saved_has_the_same_devices_and_its_memory_from_a_file() {
+        let (kernel, initrd) = (Path::new("/cache/vmlinuz"), Path::new("/cache/initrd"));
+        let boot = Boot::Kernel { kernel, initrd };
+        let memory = Path::new("/the user's cache/memory");
+        let (first, later) = (Beginning::BootToBeSaved, Beginning::Saved(memory));
+        let (first, later) = (arguments(boot, first, true, false), arguments(boot, later, true, false));
+        assert!(first.contains(" local_cloud.agent local_cloud.saved\n"), "{first}");
+        assert!(first.contains("pipe,id=orders,path=orders\n-device\nvirtserialport,chardev=orders,"), "{first}");
+        let incoming = r"exec:exec cat '/the user'\''s cache/memory'";
+        assert_eq!(later, format!("{first}\n-incoming\n{incoming}"));
     }
 
     #[test]
     fn an_image_with_its_own_loader_gets_a_volume_for_cloud_init_and_a_second_serial_port() {
-        insta::assert_snapshot!(arguments(Boot::Bios, true, true));
+        insta::assert_snapshot!(arguments(Boot::Bios, Beginning::Boot, true, true));
     }
 
     #[test]
     fn a_firmware_in_flash_keeps_its_settings_in_the_instance() {
         let code = Path::new("/usr/share/OVMF, the firmware/CODE.fd");
-        let arguments = arguments(Boot::Uefi { code }, false, false);
+        let arguments = arguments(Boot::Uefi { code }, Beginning::Boot, false, false);
         assert!(arguments.contains("readonly=on,file=/usr/share/OVMF,, the firmware/CODE.fd\n"), "{arguments}");
         assert!(arguments.contains("if=pflash,unit=1,format=raw,file=uefi-variables.fd"), "{arguments}");
         assert!(!arguments.contains("agent") && !arguments.contains("-append"), "{arguments}");

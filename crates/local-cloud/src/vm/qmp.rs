@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 use std::os::fd::AsRawFd;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::fs::{Mode, OFlags};
 use serde_json::{Value, json};
@@ -11,13 +11,19 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 
 use super::VmError;
-use super::machine::{Forwarding, NETWORK};
+use super::machine::{Forwarding, NETWORK, ROOT};
 
 /// Name of the monitor's socket in an instance's directory.
 pub(crate) const SOCKET: &str = "qmp.sock";
 
 /// A machine that is emulated on a busy host answers late, but not this late.
 const TIMEOUT: Duration = Duration::from_secs(20);
+
+/// How long the memory of a guest may take to a file.
+const SAVING: Duration = Duration::from_mins(2);
+const LOOK_AGAIN: Duration = Duration::from_millis(25);
+/// Bytes per second, as much as a disk takes.
+const UNLIMITED: u64 = 1 << 40;
 
 /// A connection on which commands can be given.
 pub(crate) struct Qmp {
@@ -73,6 +79,37 @@ impl Qmp {
     /// Lets a paused guest go on; what it could not write is written again.
     pub(crate) async fn resume(&mut self) -> Result<(), VmError> {
         self.execute("cont", None).await.map(|_| ())
+    }
+
+    /// Gives the guest's root volume its size in bytes, and tells the guest.
+    pub(crate) async fn resize(&mut self, bytes: u64) -> Result<(), VmError> {
+        let size = json!({ "device": ROOT, "size": bytes });
+        self.execute("block_resize", Some(size)).await.map(|_| ())
+    }
+
+    /// Whether all of the memory of a guest that was saved has been read. It is paused then, as it was when it was saved.
+    pub(crate) async fn is_loaded(&mut self) -> Result<bool, VmError> {
+        let status = self.execute("query-status", None).await?;
+        Ok(status["status"] != "inmigrate")
+    }
+
+    /// Pauses the guest and writes its memory to a file in its directory. What was written to its disk is in the disk's file
+    /// then. The guest stays paused, however this ends.
+    pub(crate) async fn save(&mut self, file: &str) -> Result<(), VmError> {
+        self.execute("stop", None).await?;
+        self.execute("migrate-set-parameters", Some(json!({ "max-bandwidth": UNLIMITED }))).await?;
+        self.execute("migrate", Some(json!({ "uri": format!("exec:exec cat >{file}") }))).await?;
+        let deadline = Instant::now() + SAVING;
+        loop {
+            let answer = self.execute("query-migrate", None).await?;
+            match answer["status"].as_str() {
+                Some("completed") => return Ok(()),
+                Some("setup" | "active" | "device") if Instant::now() < deadline => {
+                    tokio::time::sleep(LOOK_AGAIN).await;
+                }
+                _ => return Err(VmError::Monitor { command: "migrate".to_owned(), answer: answer.to_string() }),
+            }
+        }
     }
 
     /// Opens a port of the guest on one more loopback address.

@@ -3,6 +3,7 @@
 
 mod full_disk;
 mod own_loader;
+mod saved;
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
