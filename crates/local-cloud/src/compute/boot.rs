@@ -69,27 +69,29 @@ impl Compute {
         };
         let can_be_saved = base.is_some() && is_parent && saved::is_worth_it(&machine);
         let saved = if can_be_saved { Saved::of(&parent, &machine) } else { None };
-        if let Some(saved) = &saved
-            && let Some(vm::Started { process, child }) = self.go_on(&machine, saved, instance).await
-        {
-            self.attach(id, process, Some(child));
-            return Ok(());
-        }
-        if let Some(base) = base {
-            // What is saved has the parent's size, so that it suits every larger one.
-            let gib = saved.is_none().then_some(instance.volume_gib);
-            disk::overlay(&base, &disk, gib).await.map_err(VmError::fault)?;
-        }
-        drop(disks);
-        if let Some(saved) = saved {
-            saved::prepare(&mut machine).map_err(VmError::fault)?;
-            let vm::Started { process, child } = vm::start(&machine).await.map_err(VmError::fault)?;
-            self.attach(id, process, Some(child));
-            tokio::spawn(Arc::clone(self).save_when_booted(instance.clone(), saved));
-            return Ok(());
+        match (base, &saved) {
+            (Some(base), Some(saved)) => {
+                // Nobody removes a parent's disk, and what is saved takes its time.
+                drop(disks);
+                if let Some(vm::Started { process, child }) = self.go_on(&machine, saved, instance).await {
+                    self.attach(id, process, Some(child));
+                    return Ok(());
+                }
+                // What is saved has the parent's size, so that it suits every larger one.
+                disk::overlay(&base, &disk, None).await.map_err(VmError::fault)?;
+                saved::prepare(&mut machine).map_err(VmError::fault)?;
+            }
+            (Some(base), None) => {
+                disk::overlay(&base, &disk, Some(instance.volume_gib)).await.map_err(VmError::fault)?;
+                drop(disks);
+            }
+            (None, _) => drop(disks),
         }
         let vm::Started { process, child } = vm::start(&machine).await.map_err(VmError::fault)?;
         self.attach(id, process, Some(child));
+        if let Some(saved) = saved {
+            tokio::spawn(Arc::clone(self).save_when_booted(instance.clone(), saved));
+        }
         self.restore_forwardings(instance).await;
         Ok(())
     }

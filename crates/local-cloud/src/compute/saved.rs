@@ -67,9 +67,10 @@ impl Compute {
         let began = Instant::now();
         match save(&directory, memory_mib(&instance.instance_type), &saved).await {
             Ok(()) => {
-                tracing::info!(instance_id = id, seconds = began.elapsed().as_secs_f64(), "a booted guest was saved")
+                let seconds = began.elapsed().as_secs_f64();
+                tracing::info!(instance_id = id, seconds, "a booted guest was saved");
             }
-            Err(error) => tracing::warn!(instance_id = id, error = %error.fault(), "a booted guest could not be saved"),
+            Err(error) => tracing::warn!(instance_id = id, error = %error.fault(), "a booted guest was not saved"),
         }
         if let Err(error) = order(&directory, instance.volume_gib).await {
             tracing::error!(instance_id = id, error = %error.fault(), "a guest does not get its orders");
