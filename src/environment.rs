@@ -85,6 +85,7 @@ impl Environment {
             ("AWS_REGION", "us-east-1"),
             ("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", endpoint),
             ("AWS_ENDPOINT_URL_SSM", endpoint),
+            ("AWS_ENDPOINT_URL_SECRETS_MANAGER", endpoint),
         ];
         Self {
             name: EnvironmentName::local(),

@@ -66,13 +66,12 @@ impl Signed {
 
     /// A call of Service Quotas.
     pub async fn quotas(&self, operation: &str, body: &serde_json::Value) -> Result<Answer, Failure> {
-        let place = self.place("servicequotas", self.region.clone(), &self.regional("servicequotas"));
-        let target = format!("ServiceQuotasV20190624.{operation}");
-        let headers = vec![
-            ("content-type".to_owned(), "application/x-amz-json-1.1".to_owned()),
-            ("x-amz-target".to_owned(), target),
-        ];
-        self.send(place, headers, body.to_string()).await
+        self.json("servicequotas", format!("ServiceQuotasV20190624.{operation}"), body).await
+    }
+
+    /// A call of Secrets Manager.
+    pub async fn secrets(&self, operation: &str, body: &serde_json::Value) -> Result<Answer, Failure> {
+        self.json("secretsmanager", format!("secretsmanager.{operation}"), body).await
     }
 
     fn regional(&self, service: &str) -> String {
@@ -83,6 +82,15 @@ impl Signed {
     fn place(&self, service: &'static str, region: String, host: &str) -> Place {
         let endpoint = self.endpoint.clone().unwrap_or_else(|| format!("https://{host}"));
         Place { service, region, endpoint: format!("{}/", endpoint.trim_end_matches('/')) }
+    }
+
+    async fn json(&self, service: &'static str, target: String, body: &serde_json::Value) -> Result<Answer, Failure> {
+        let place = self.place(service, self.region.clone(), &self.regional(service));
+        let headers = vec![
+            ("content-type".to_owned(), "application/x-amz-json-1.1".to_owned()),
+            ("x-amz-target".to_owned(), target),
+        ];
+        self.send(place, headers, body.to_string()).await
     }
 
     async fn form(&self, place: Place, fields: &[(String, String)]) -> Result<Answer, Failure> {

@@ -68,7 +68,7 @@ pub async fn run(args: Demo, global: &GlobalArgs, printer: &Printer, interrupt: 
 impl fmt::Display for Shown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.timeline)?;
-        writeln!(f, "\nThe ledger of what served, `{} history`:\n{}", veris(), self.ledger)?;
+        write!(f, "\nThe ledger of what served, `{} history`:\n{}", veris(), self.ledger)?;
         writeln!(f, "\nVersion {} is live at {} again, {} is kept.", self.live, self.url, self.left)?;
         if self.down {
             return writeln!(f, "The local cloud is stopped; `{} local up` starts it again.", veris());

@@ -278,12 +278,16 @@ fn environment(name: Option<&DeclaredName>, map: &Map<'_>) -> Option<Environment
 fn require(map: &Map<'_>) -> Option<Requirements> {
     let wanted = map.optional("require").map(|field| field.list(value::<Requirement>)).unwrap_or_default();
     let wants = |requirement| wanted.iter().any(|wanted| wanted.value == requirement);
-    let key = map.optional("public_key").and_then(|field| field.text::<ProjectPath>());
+    let key = map.optional("public_key");
     if wants(Requirement::Signed) != key.is_some() {
         let problem = "`require` names `signed` and `public_key` names the key, or neither does";
         map.refuse("contradiction", problem, "write `require: [proven, signed]` and `public_key: release.pub.pem`");
         return None;
     }
+    let key = match key {
+        Some(field) => Some(field.text::<ProjectPath>()?),
+        None => None,
+    };
     let signed = key.map(|key| PathBuf::from(String::from(key.value)));
     Some(Requirements { proven: wants(Requirement::Proven), signed })
 }

@@ -1,6 +1,6 @@
 //! What an operator does with an instance between two launches.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use veris::aws::Clients;
 use veris::environment::Environment;
 
@@ -103,6 +103,31 @@ fn a_resize_that_is_killed_is_finished_by_the_next_one() {
 }
 
 #[test]
+fn what_was_changed_since_the_launch_is_told_with_its_cure() {
+    let Some(cloud) = Cloud::with_versions(&["1.0.0", "1.1.0"]) else { return };
+    cloud.json(&["launch", "1.0.0", "--soak", "0"]);
+    cloud.json(&["resize", "t3.large"]);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let clients = Clients::of_local_cloud(&cloud.layout(), &Environment::local()).await.unwrap();
+        let live = cloud.json(&["status"])["live"]["instanceId"].as_str().unwrap().to_owned();
+        let tag = aws_sdk_ec2::types::Tag::builder().key("Name").value("mine").build();
+        clients.ec2.create_tags().resources(live).tags(tag).send().await.unwrap();
+    });
+    cloud.project.write(".env", "API_KEY=s3cret\n");
+    let output = cloud.veris(&["status"]).output().unwrap();
+    assert!(output.status.success(), "{}", talk(&output));
+    let told = String::from_utf8(output.stdout).unwrap();
+    let drift: Vec<&str> = told.lines().filter(|line| line.contains("drift")).collect();
+    insta::assert_snapshot!(drift.join("\n"), @"
+      drift     instance type: the recipe says t3.medium (or t3a.medium where there is no machine of it), the instance has t3.large; `veris resize t3.medium`
+      drift     version: the recipe says 1.1.0 (digest 000000000000), the instance has 1.0.0 (digest 000000000000); `veris launch 1.1.0`
+      drift     tags: the recipe says Name=chat 1.0.0, the instance has Name=mine; `veris launch`
+      drift     settings: the recipe says the project's .env, the instance has others: API_KEY; `veris launch`
+    ");
+}
+
+#[test]
 fn settings_are_compared_by_name_and_no_value_is_shown() {
     let Some(cloud) = Cloud::with_versions(&["1.0.0"]) else { return };
     let file = |name: &str, text: &str| cloud.project.write(name, text).display().to_string();
@@ -137,6 +162,34 @@ fn a_setting_that_names_a_parameter_that_is_not_there_is_refused_before_anything
         put.send().await.unwrap();
     });
     cloud.json(&["launch", "--env-file", &settings, "--soak", "0"]);
+}
+
+#[test]
+fn a_setting_that_names_a_secret_that_is_not_there_or_on_its_way_out_is_refused_before_anything_is_launched() {
+    let Some(cloud) = Cloud::with_versions(&["1.0.0"]) else { return };
+    let settings = cloud.project.write("named.env", "API_KEY=secretsmanager:veris/prod#key\n").display().to_string();
+    let launch = ["launch", "--env-file", &settings, "--soak", "0"];
+    let told = cloud.fails(2, &launch);
+    assert!(told.contains("`API_KEY` names the secret `veris/prod`, which is not there in ap-southeast-2"), "{told}");
+
+    let ask = |operation: &str, body: Value| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let answer = runtime.block_on(async {
+            let clients = Clients::of_local_cloud(&cloud.layout(), &Environment::local()).await.unwrap();
+            clients.signed.secrets(operation, &body).await.unwrap()
+        });
+        assert_eq!(answer.status, 200, "{}", answer.body);
+    };
+    ask("CreateSecret", json!({"Name": "veris/prod", "SecretString": "{\"key\": \"s3cret\"}"}));
+    ask("DeleteSecret", json!({"SecretId": "veris/prod"}));
+    let told = cloud.fails(2, &launch);
+    assert!(told.contains("which is marked for deletion") && !told.contains("s3cret"), "{told}");
+    assert_eq!(cloud.state()["instances"], json!({}));
+
+    ask("RestoreSecret", json!({"SecretId": "veris/prod"}));
+    cloud.json(&launch);
+    let log = cloud.log();
+    assert!(log.contains("DescribeSecret") && !log.contains("s3cret"), "{log}");
 }
 
 #[test]

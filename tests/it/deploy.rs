@@ -10,9 +10,13 @@ use serde_json::json;
 use veris::commands::launch::Launch;
 use veris::commands::promote::Promote;
 use veris::ledger::Keep;
+use veris::requirements::Requirements;
 
 use self::operator::{Operator, fast};
 use crate::stand_in::Cloud;
+
+/// Of a key that nobody has.
+const PUBLIC_KEY: &str = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n-----END PUBLIC KEY-----\n";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn versions_follow_each_other_and_the_ledger_tells_who_did_it_and_why() {
@@ -81,6 +85,29 @@ async fn what_does_not_prove_itself_is_taken_back() {
     let error = format!("{:#}", soaked.unwrap_err());
     assert!(error.contains("the launch failed") && error.contains("answered 500"), "{error}");
     assert_eq!(Operator::holder(&cloud), first.instance_id);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_image_of_which_nothing_is_known_is_launched_only_where_nothing_is_asked_or_somebody_says_so() {
+    let Some(cloud) = Cloud::with_versions(&["1.0.0"]) else { return };
+    let mut ada = Operator::of(&cloud).await;
+    cloud.project.write("release.pub.pem", PUBLIC_KEY);
+    ada.context.environment.require =
+        Requirements { proven: true, signed: Some(cloud.project.path().join("release.pub.pem")) };
+    let refused = ada.launch(&fast("1.0.0")).await.unwrap_err();
+    let refused = veris::error::Report::new(&refused).to_string();
+    let lacks = "nothing says that its disk was looked at; it is not signed";
+    assert!(
+        refused.contains("environment `local` takes proven or signed images only, and chat 1.0.0 (ami-"),
+        "{refused}"
+    );
+    assert!(refused.contains(lacks) && refused.contains("add `--allow-unproven`"), "{refused}");
+    assert_eq!(cloud.state()["instances"], json!({}));
+
+    let allowed = Launch { allow_unproven: true, reason: Some("a drill".to_owned()), ..fast("1.0.0") };
+    ada.launch(&allowed).await.unwrap();
+    let history = ada.history().await;
+    assert!(history.contains(&format!("allowed although {lacks}; a drill")), "{history}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

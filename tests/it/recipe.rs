@@ -103,6 +103,49 @@ fn every_value_is_checked_and_the_cure_says_what_to_write() {
 }
 
 #[test]
+fn what_an_environment_asks_of_images_names_the_key_where_it_asks_for_a_signature() {
+    let project = Project::new();
+    let asking = |lines: &str| project.complaint("    bucket:", &format!("    {lines}\n    bucket:"));
+    insta::assert_snapshot!(
+        [
+            asking("require: [proven, notarised]"),
+            asking("require: proven"),
+            asking("require: [proven, signed]"),
+            asking("require: [proven]\n    public_key: release.pub.pem"),
+            asking("require: [signed]\n    public_key: /etc/release.pub.pem"),
+        ]
+        .join("\n"),
+        @"
+    error: recipes/chat.yaml:32:23: environments.prod.require[1]: `notarised` is not a requirement of images
+
+    hint: write `proven`, `signed`, or both
+
+    error: recipes/chat.yaml:32:14: environments.prod.require: a text stands where a list is expected
+
+    hint: begin each entry with `- `
+
+    error: recipes/chat.yaml:26:5: environments.prod: `require` names `signed` and `public_key` names the key, or neither does
+
+    hint: write `require: [proven, signed]` and `public_key: release.pub.pem`
+
+    error: recipes/chat.yaml:26:5: environments.prod: `require` names `signed` and `public_key` names the key, or neither does
+
+    hint: write `require: [proven, signed]` and `public_key: release.pub.pem`
+
+    error: recipes/chat.yaml:33:17: environments.prod.public_key: `/etc/release.pub.pem` is not a path inside the project
+
+    hint: write a relative path without `..`, such as `units/veris-chat.service`
+    "
+    );
+    let recipe = crate::support::RECIPE;
+    let asked = "    require: [proven, signed]\n    public_key: keys/release.pub.pem\n    bucket:";
+    project.write("recipes/chat.yaml", &recipe.replace("    bucket:", asked));
+    let recipe = project.load().unwrap();
+    let require = &recipe.environment(&"prod".parse().unwrap()).unwrap().require;
+    assert_eq!((require.proven, require.signed.as_deref()), (true, Some(Path::new("keys/release.pub.pem"))));
+}
+
+#[test]
 fn types_and_subnets_are_named_in_the_order_in_which_they_are_wanted() {
     let project = Project::new();
     let places = |several: &str| {

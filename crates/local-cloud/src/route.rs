@@ -107,6 +107,7 @@ async fn dispatch(cloud: &Arc<Cloud>, service: &str, request: Request) -> Respon
         "ec2" => service::ec2::handle(cloud, request).await,
         "imagebuilder" => service::image_builder::handle(cloud, request).await,
         "ssm" => service::ssm::handle(cloud, &request),
+        "secretsmanager" => service::secrets_manager::handle(cloud, &request),
         "iam" => service::iam::handle(&request),
         "servicequotas" => service::quotas::handle(&request),
         "ec2-instance-connect" => service::instance_connect::handle(cloud, &request),
@@ -145,7 +146,7 @@ where
 fn unknown_service(protocol: Protocol, service: &str) -> Response {
     let message = format!(
         "The local cloud does not emulate the service '{service}' of the credential scope; \
-         it emulates ec2, ec2-instance-connect, ebs, imagebuilder, s3, ssm, sts, iam, servicequotas and bedrock"
+         it emulates ec2, ec2-instance-connect, ebs, imagebuilder, s3, ssm, secretsmanager, sts, iam, servicequotas and bedrock"
     );
     protocol.fault(&Fault::new(404, "UnknownService", message))
 }

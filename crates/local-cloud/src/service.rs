@@ -16,6 +16,7 @@ pub mod instance_connect;
 pub mod metadata;
 pub mod quotas;
 pub mod s3;
+pub mod secrets_manager;
 pub mod ssm;
 pub mod sts;
 
@@ -48,7 +49,7 @@ pub type Body = http_body_util::combinators::BoxBody<Bytes, std::io::Error>;
 /// The operation's name from `X-Amz-Target: Service.Name`, where a service speaks JSON 1.1.
 pub(crate) fn operation(request: &Request) -> Option<&str> {
     let target = request.headers.get("x-amz-target")?.to_str().ok()?;
-    let services = ["AmazonSSM.", "AWSEC2InstanceConnectService.", "ServiceQuotasV20190624."];
+    let services = ["AmazonSSM.", "AWSEC2InstanceConnectService.", "ServiceQuotasV20190624.", "secretsmanager."];
     services.iter().find_map(|service| target.strip_prefix(service))
 }
 

@@ -7,8 +7,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub mod image_builder;
+pub mod secrets;
 
 use image_builder::ImageBuilder;
+use secrets::Secret;
 
 /// The account of every local cloud. AWS never hands it out, so an ARN of ours cannot be taken for a real one.
 pub const ACCOUNT: &str = "000000000000";
@@ -34,6 +36,8 @@ pub struct State {
     pub security_group_rules: BTreeMap<String, SecurityGroupRule>,
     /// SSM parameters by name.
     pub parameters: BTreeMap<String, Parameter>,
+    /// Secrets Manager's secrets by name.
+    pub secrets: BTreeMap<String, Secret>,
     /// Temporary credentials handed to instances, by access key id.
     pub sessions: BTreeMap<String, Session>,
     /// Image Builder's resources, each in the shape the API answers, with what the API hides beside it.

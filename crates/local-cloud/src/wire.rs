@@ -18,7 +18,7 @@ pub enum Protocol {
     Ec2Query,
     /// IAM and STS: a form in, XML out, errors in another shape than EC2's.
     Query,
-    /// SSM, Service Quotas and EC2 Instance Connect: the operation in `X-Amz-Target`, JSON in and out.
+    /// SSM, Secrets Manager, Service Quotas and EC2 Instance Connect: the operation in `X-Amz-Target`, JSON in and out.
     Json11,
     /// Image Builder, Bedrock and EBS: the operation in the path, JSON in and out, the error's code in a header.
     RestJson,
@@ -32,7 +32,7 @@ impl Protocol {
         match service {
             "ec2" => Some(Self::Ec2Query),
             "iam" | "sts" => Some(Self::Query),
-            "ec2-instance-connect" | "servicequotas" | "ssm" => Some(Self::Json11),
+            "ec2-instance-connect" | "secretsmanager" | "servicequotas" | "ssm" => Some(Self::Json11),
             "imagebuilder" | "bedrock" | "ebs" => Some(Self::RestJson),
             "s3" => Some(Self::RestXml),
             _ => None,

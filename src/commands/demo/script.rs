@@ -91,7 +91,8 @@ impl Script {
         prove(context, &second).await?;
         let talk = self::chat(context, &one.url, &session, ["Hello again. Are you a new instance?"]);
         self.timeline.act("Chat", printer, talk).await?;
-        printer.talk(format_args!("\n{}", status::status(&Status::default(), context).await?));
+        let status = status::status(&Status::default(), context).await?.to_string();
+        printer.talk(format_args!("\n{}", status.trim_end()));
 
         let back = Rollback {
             timeout: TIMEOUT,

@@ -5,8 +5,8 @@ use crate::route::caller_arn;
 use crate::service::{Caller, Request};
 use crate::wire::query::Fields;
 
-/// Lets an instance call Bedrock, ask who it is and read parameters, as the managed policy `AmazonSSMManagedInstanceCore` does; S3
-/// is judged by its own access check.
+/// Lets an instance call Bedrock, ask who it is, read parameters, as the managed policy `AmazonSSMManagedInstanceCore` does, and read
+/// secrets, which a role of AWS is allowed one by one; S3 is judged by its own access check.
 pub(super) fn check(service: &str, request: &Request) -> Result<(), Fault> {
     if request.caller == Caller::Operator || service == "bedrock" {
         return Ok(());
@@ -21,6 +21,7 @@ pub(crate) fn role_may(service: &str, action: &str) -> bool {
         (service, action),
         ("sts", "GetCallerIdentity")
             | ("ssm", "GetParameter" | "GetParameters")
+            | ("secretsmanager", "GetSecretValue")
             | ("s3", "GetObject")
             | ("bedrock", "InvokeModel" | "InvokeModelWithResponseStream")
     )
@@ -40,7 +41,9 @@ fn denied(service: &str, action: &str, caller: &Caller) -> Fault {
             format!("You are not authorized to perform this operation. {reason}"),
         ),
         "iam" | "sts" => Fault::new(403, "AccessDenied", reason),
-        "ec2-instance-connect" | "servicequotas" | "ssm" => Fault::client("AccessDeniedException", reason),
+        "ec2-instance-connect" | "secretsmanager" | "servicequotas" | "ssm" => {
+            Fault::client("AccessDeniedException", reason)
+        }
         _ => Fault::new(403, "AccessDeniedException", reason),
     }
 }
@@ -49,7 +52,9 @@ fn denied(service: &str, action: &str, caller: &Caller) -> Fault {
 pub(super) fn action(service: &str, request: &Request) -> String {
     let action = match service {
         "ec2" | "iam" | "sts" => Fields::parse(request).form().text("Action").map(ToOwned::to_owned),
-        "ec2-instance-connect" | "servicequotas" | "ssm" => crate::service::operation(request).map(ToOwned::to_owned),
+        "ec2-instance-connect" | "secretsmanager" | "servicequotas" | "ssm" => {
+            crate::service::operation(request).map(ToOwned::to_owned)
+        }
         "ebs" => crate::service::ebs::action(request).map(ToOwned::to_owned),
         _ => request.path.split('/').nth(1).map(ToOwned::to_owned),
     };

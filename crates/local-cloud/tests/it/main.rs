@@ -23,6 +23,7 @@ mod metadata;
 #[path = "../../../veris-chat/tests/it/python.rs"]
 mod python;
 mod s3;
+mod secrets_manager;
 mod semantics;
 mod signatures;
 mod small_disk;

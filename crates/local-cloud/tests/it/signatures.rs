@@ -170,7 +170,7 @@ async fn a_service_that_does_not_exist_here() {
     <Error>
     <Type>Sender</Type>
     <Code>UnknownService</Code>
-    <Message>The local cloud does not emulate the service 'rds' of the credential scope; it emulates ec2, ec2-instance-connect, ebs, imagebuilder, s3, ssm, sts, iam, servicequotas and bedrock</Message>
+    <Message>The local cloud does not emulate the service 'rds' of the credential scope; it emulates ec2, ec2-instance-connect, ebs, imagebuilder, s3, ssm, secretsmanager, sts, iam, servicequotas and bedrock</Message>
     </Error>
     <RequestId>…</RequestId>
     </ErrorResponse>

@@ -248,10 +248,18 @@ impl Client {
     }
 
     pub(crate) async fn ssm(&self, operation: &str, input: serde_json::Value) -> Answer {
+        self.json("ssm", format!("AmazonSSM.{operation}"), &input).await
+    }
+
+    pub(crate) async fn secrets(&self, operation: &str, input: serde_json::Value) -> Answer {
+        self.json("secretsmanager", format!("secretsmanager.{operation}"), &input).await
+    }
+
+    async fn json(&self, service: &str, operation: String, input: &serde_json::Value) -> Answer {
         let kind = "application/x-amz-json-1.1".to_owned();
-        let headers = vec![("content-type", kind), ("x-amz-target", format!("AmazonSSM.{operation}"))];
+        let headers = vec![("content-type", kind), ("x-amz-target", operation)];
         let body = input.to_string().into_bytes();
-        self.send(Unsigned { service: "ssm", method: "POST", target: "/", headers, body }).await
+        self.send(Unsigned { service, method: "POST", target: "/", headers, body }).await
     }
 
     /// One call of each protocol that changes nothing, with this fault asked for.

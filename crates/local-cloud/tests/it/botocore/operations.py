@@ -29,9 +29,9 @@ strict = Strict()
 session = boto3.Session()
 session.events.register("before-parse", strict.look)
 without_retries = Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"})
-ec2, builder, ssm, s3, sts, ebs, iam, quotas, connect = (
+ec2, builder, ssm, s3, sts, ebs, iam, quotas, connect, secrets = (
     session.client(name, endpoint_url=ENDPOINT, config=without_retries)
-    for name in ("ec2", "imagebuilder", "ssm", "s3", "sts", "ebs", "iam", "service-quotas", "ec2-instance-connect")
+    for name in ("ec2", "imagebuilder", "ssm", "s3", "sts", "ebs", "iam", "service-quotas", "ec2-instance-connect", "secretsmanager")
 )
 
 
@@ -157,6 +157,26 @@ def parameters():
     refused("ParameterNotFound", ssm.get_parameter, Name="/veris/live")
 
 
+def kept_secrets():
+    name = "veris/prod"
+    made = secrets.create_secret(Name=name, SecretString="first", Description="a key", Tags=[{"Key": "a", "Value": "b"}])
+    refused("ResourceExistsException", secrets.create_secret, Name=name, SecretString="other")
+    secrets.put_secret_value(SecretId=name, SecretBinary=b"\x00second")
+    strict.expect("GetSecretValue", secrets.get_secret_value(SecretId=made["ARN"])["SecretBinary"], b"\x00second")
+    earlier = secrets.get_secret_value(SecretId=name, VersionStage="AWSPREVIOUS")
+    strict.expect("GetSecretValue", (earlier["SecretString"], earlier["VersionId"]), ("first", made["VersionId"]))
+    secrets.describe_secret(SecretId=name)
+    secrets.list_secrets(Filters=[{"Key": "name", "Values": ["veris/"]}])
+    secrets.delete_secret(SecretId=name, RecoveryWindowInDays=7)
+    refused("InvalidRequestException", secrets.get_secret_value, SecretId=name)
+    secrets.describe_secret(SecretId=name)
+    secrets.list_secrets(IncludePlannedDeletion=True)
+    secrets.restore_secret(SecretId=name)
+    secrets.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
+    refused("ResourceNotFoundException", secrets.describe_secret, SecretId=name)
+    refused("InvalidParameterException", secrets.delete_secret, SecretId=name, RecoveryWindowInDays=3)
+
+
 def objects():
     bucket = "veris-local"
     refused("NoSuchBucket", s3.put_object, Bucket=bucket, Key="a/b", Body=b"text")
@@ -243,7 +263,7 @@ def build(component, recipe, infrastructure, distribution):
     builder.delete_image(imageBuildVersionArn=image)
 
 
-for part in (identity, images, blocks, instances, logins, network, addresses, parameters, objects, image_builder):
+for part in (identity, images, blocks, instances, logins, network, addresses, parameters, kept_secrets, objects, image_builder):
     part()
 print(f"{len(strict.answers)} operations, {sum(map(len, strict.answers.values()))} answers")
 print("\n".join(sorted(set(strict.problems))))
