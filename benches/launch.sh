@@ -3,7 +3,7 @@
 # there were images. Both in guests with the same parent image, one after the other; writes the table to benches/launch.md. The second
 # needs the package indexes of Debian and of Python, and what benches/packer.sh needs but Packer itself.
 #
-#   benches/launch.sh
+#   benches/launch.sh [LAUNCHES]     # 2 when not given
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -19,5 +19,5 @@ trap '"$veris" local down --delete >/dev/null 2>&1 || true; rm -rf "$scratch"' E
 "$veris" local up
 "$veris" bake --version 1.0.0
 parent=$(python3 benches/packer/parent.py --key "$work/key" --parents "$work/parents" --state "$VERIS_LOCAL_DIR/state.json")
-python3 benches/launch/measure.py --veris "$veris" --parent "$parent" --key "$work/key" --scratch "$scratch" --report benches/launch.md
+python3 benches/launch/measure.py --veris "$veris" --rounds "${1:-2}" --parent "$parent" --key "$work/key" --scratch "$scratch" --report benches/launch.md
 cat benches/launch.md

@@ -2,6 +2,8 @@
 # What the instance did at each first boot before there were images: update, install, fetch the packages, write the unit, start it.
 set -eux
 export DEBIAN_FRONTEND=noninteractive
+# The parent image asks no name server; QEMU's network has one.
+echo nameserver 10.0.2.3 >/etc/resolv.conf
 apt-get update -q
 apt-get upgrade -q -y
 apt-get install -q -y --no-install-recommends ca-certificates python3-venv git

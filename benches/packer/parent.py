@@ -76,6 +76,8 @@ def build(recipe, target, public_key):
         command.append("--include=" + ",".join(recipe.packages))
         command += [f"--dpkgopt=path-exclude={pattern}" for pattern in recipe.excluded]
         command.append(f"--customize-hook=sh '{directory}/customize.sh' \"$1\" '{directory}'")
+        # An account that is locked is let in by no key, either; one without a password is.
+        command.append("--customize-hook=chroot \"$1\" usermod --password '*' root")
         subprocess.run([*command, recipe.suite, directory / "root"], check=True, env=environment)
         disk = directory / "out/disk.qcow2"
         make = ["sh", directory / "make-disk.sh", directory / "root", disk, recipe.gib]
