@@ -21,9 +21,8 @@ fn allowed(template: &str) -> BTreeSet<String> {
     let operator = template.split("OperatorPolicy:").nth(1).unwrap();
     for line in operator.lines().map(|line| line.trim().trim_start_matches("- ").trim_start_matches("Action: ")) {
         let is_action = |text: &str| {
-            ["ebs:", "ec2:", "ec2-instance-connect:", "iam:", "imagebuilder:", "s3:", "servicequotas:", "ssm:", "sts:"]
-                .iter()
-                .any(|it| text.starts_with(it))
+            let services = "ebs ec2 ec2-instance-connect iam imagebuilder s3 secretsmanager servicequotas ssm sts";
+            services.split(' ').any(|it| text.strip_prefix(it).is_some_and(|rest| rest.starts_with(':')))
         };
         if is_action(line) && !line.contains(' ') {
             actions.insert(line.to_owned());
@@ -76,6 +75,8 @@ fn the_operators_policy_allows_what_the_tool_calls_and_hardly_more() {
     }
     launch("1.0.0");
     launch("1.1.0");
+    let named = cloud.project.write("named.env", "KEY=secretsmanager:veris/chat/local/key\n").display().to_string();
+    assert!(!cloud.veris(&["launch", "1.2.0", "--env-file", &named]).output().unwrap().status.success());
     cloud.json(&["rollback"]);
     cloud.json(&["history"]);
     cloud.json(&["status"]);
