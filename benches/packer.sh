@@ -20,10 +20,11 @@ scratch=$(mktemp -d)
 export VERIS_LOCAL_DIR=$scratch/warm PYTHONDONTWRITEBYTECODE=1
 trap '"$veris" local down --delete >/dev/null 2>&1 || true; rm -rf "$scratch"' EXIT
 
-# Whatever is compiled or built once is there before anything is measured: the component runner and the parent image by the first
-# command, the server by the second, the same parent image with a way in for root by the third.
+# Whatever is compiled or made once is there before anything is measured: the component runner and the parent image by the first
+# command, the server and the saved guest that build instances go on from by the second, the same parent image with a way in for root by the
+# third.
 "$veris" local up
-"$veris" bake --explain >/dev/null
+"$veris" bake --version 0.9.0 >/dev/null
 parent=$(python3 benches/packer/parent.py --key "$work/key" --parents "$work/parents" --state "$VERIS_LOCAL_DIR/state.json")
 "$veris" local down --delete
 

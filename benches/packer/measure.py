@@ -91,6 +91,8 @@ class Veris:
         ) as process:
             for line in process.stderr:
                 log.append(f"{time.monotonic() - begin:8.2f}  {line}")
+                if line.startswith("build: LaunchBuildInstance"):
+                    numbers.setdefault("start", time.monotonic() - begin)
                 # The guest of the test boot counts when it has ended, so it is not in this number.
                 if line.startswith("build: TerminateBuildInstance") and "✓" in line:
                     numbers["cpu"] = self.cpu(process.pid) - before
@@ -102,10 +104,11 @@ class Veris:
         baked = json.loads(answer)
         for stage in baked["stages"]:
             workflow, _, step = stage["name"].partition(": ")
-            numbers["test" if workflow == "test" else STAGES[step]] += stage["seconds"]
-        numbers["image"] = total - numbers["test"]
+            if step:
+                numbers["test" if workflow == "test" else STAGES[step]] += stage["seconds"]
+        numbers["image"] = sum(numbers[part] for part, _ in PARTS)
         numbers["total"] = total
-        numbers["start"] = numbers["image"] - sum(numbers[part] for part, _ in PARTS[1:])
+        numbers["proof"] = total - numbers["image"] - numbers["test"]
         return numbers, baked
 
     def payload(self, directory, baked):

@@ -18,7 +18,8 @@ ROWS = [
     ("convert", "make the image of the disk"),
     ("image", "**to the image**"),
     ("test", "boot an instance of it and ask the server"),
-    ("total", "**with the test boot**"),
+    ("proof", "prove that its disk is clean, and publish it"),
+    ("total", "**with the test boot and the proof**"),
     ("cpu", "CPU seconds of the tool and its machine, to the image"),
 ]
 LIMITS = {"image": "3x", "total": "1x"}
@@ -66,8 +67,9 @@ TEXT = """# The same change, baked by Veris and by Packer
 The change is a new server: binary, unit, configuration, manifest and bill of materials, the same files in both, installed and checked by the
 same commands. Time begins with the command and ends with an image that lies over the parent's disk; the binary was compiled before. Both
 have {accelerator}, 2 processors, 1,024 MB and the same kernel command line. Veris is the debug build that
-`cargo build` makes; its column holds cargo's look at the sources, Veris' own checks of them, and an upload into an empty bucket. Packer has no
-test boot, so its last row repeats the one above.
+`cargo build` makes; its column holds cargo's look at the sources, Veris' own checks of them, and an upload into an empty bucket. Its build
+instance goes on from a guest that was saved when it had booted, by a bake before the first round; its test instance boots. Packer has
+neither test boot nor proof, so its total is the time to the image.
 
 {packer} works by SSH as root, whom the parent image does not let in, so it begins with an image that the same recipe made with a key for
 root added. Packages that differ: {differences}.
