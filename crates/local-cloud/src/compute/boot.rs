@@ -68,21 +68,20 @@ impl Compute {
             pipe: &self.pipe,
         };
         let can_be_saved = base.is_some() && is_parent && saved::is_worth_it(&machine);
-        let saved = if can_be_saved { Saved::of(&parent, &machine) } else { None };
+        let saved = if can_be_saved { Saved::of(&parent, &machine, instance.volume_gib) } else { None };
         match (base, &saved) {
             (Some(base), Some(saved)) => {
                 // Nobody removes a parent's disk, and what is saved takes its time.
                 drop(disks);
-                if let Some(vm::Started { process, child }) = self.go_on(&machine, saved, instance).await {
+                if let Some(vm::Started { process, child }) = self.go_on(&machine, saved).await {
                     self.attach(id, process, Some(child));
                     return Ok(());
                 }
-                // What is saved has the parent's size, so that it suits every larger one.
-                disk::overlay(&base, &disk, None).await.map_err(VmError::fault)?;
+                disk::overlay(&base, &disk, instance.volume_gib).await.map_err(VmError::fault)?;
                 saved::prepare(&mut machine).map_err(VmError::fault)?;
             }
             (Some(base), None) => {
-                disk::overlay(&base, &disk, Some(instance.volume_gib)).await.map_err(VmError::fault)?;
+                disk::overlay(&base, &disk, instance.volume_gib).await.map_err(VmError::fault)?;
                 drop(disks);
             }
             (None, _) => drop(disks),

@@ -36,7 +36,7 @@ impl Compute {
         let (from, to) = (self.disk(instance_id), self.layout.image_disk(&image_id));
         let moved = move_disk(&from, &to).await;
         moved.map_err(|error| Fault::internal(format!("failed to keep the disk of {instance_id}: {error}")))?;
-        let made = match disk::overlay(&to, &from, Some(instance.volume_gib)).await {
+        let made = match disk::overlay(&to, &from, instance.volume_gib).await {
             Ok(()) => self.store.change(|state| record(state, &instance, image_id, new)),
             Err(error) => Err(error.fault()),
         };

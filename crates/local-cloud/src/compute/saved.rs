@@ -32,13 +32,13 @@ pub(super) fn prepare(machine: &mut Machine<'_>) -> Result<(), VmError> {
 
 impl Compute {
     /// Starts an instance where a saved one was. `None` where there is none, or it was of no use; it is gone then, and so is the disk.
-    pub(super) async fn go_on(&self, machine: &Machine<'_>, saved: &Saved, instance: &Instance) -> Option<Started> {
+    pub(super) async fn go_on(&self, machine: &Machine<'_>, saved: &Saved) -> Option<Started> {
         if !saved.exists() {
             return None;
         }
         let memory = saved.memory();
         let machine = Machine { beginning: Beginning::Saved(&memory), ..*machine };
-        match load(&machine, saved, instance).await {
+        match load(&machine, saved).await {
             Ok(started) => Some(started),
             Err(error) => {
                 let (instance_id, error) = (machine.instance_id, error.fault());
@@ -72,19 +72,19 @@ impl Compute {
             }
             Err(error) => tracing::warn!(instance_id = id, error = %error.fault(), "a booted guest was not saved"),
         }
-        if let Err(error) = order(&directory, instance.volume_gib).await {
+        if let Err(error) = order(&directory).await {
             tracing::error!(instance_id = id, error = %error.fault(), "a guest does not get its orders");
         }
     }
 }
 
 /// Starts QEMU with the memory of a saved guest, and waits until it has read all of it.
-async fn load(machine: &Machine<'_>, saved: &Saved, instance: &Instance) -> Result<Started, VmError> {
+async fn load(machine: &Machine<'_>, saved: &Saved) -> Result<Started, VmError> {
     let failed = |attempt| move |source| VmError::Io { attempt, source };
     saved.copy_disk(&machine.directory.join("disk.qcow2")).map_err(failed("copy the disk of a saved guest"))?;
     make_pipes(machine.directory).map_err(failed("make the pipes for a guest's orders"))?;
     let mut started = vm::start(machine).await?;
-    match order_when_loaded(machine.directory, instance.volume_gib).await {
+    match order_when_loaded(machine.directory).await {
         Ok(()) => Ok(started),
         Err(error) => {
             // It may have ended by itself already.
@@ -94,11 +94,11 @@ async fn load(machine: &Machine<'_>, saved: &Saved, instance: &Instance) -> Resu
     }
 }
 
-async fn order_when_loaded(directory: &Path, volume_gib: u32) -> Result<(), VmError> {
+async fn order_when_loaded(directory: &Path) -> Result<(), VmError> {
     let deadline = Instant::now() + LOADING;
     loop {
         if Qmp::connect(directory).await?.is_loaded().await? {
-            return order(directory, volume_gib).await;
+            return order(directory).await;
         }
         if Instant::now() > deadline {
             return Err(VmError::Silent);
@@ -107,12 +107,10 @@ async fn order_when_loaded(directory: &Path, volume_gib: u32) -> Result<(), VmEr
     }
 }
 
-/// Lets a guest go on that is paused or waits, with a root volume of its own size.
-async fn order(directory: &Path, volume_gib: u32) -> Result<(), VmError> {
-    let mut qmp = Qmp::connect(directory).await?;
-    qmp.resume().await?;
-    qmp.resize(u64::from(volume_gib) << 30).await?;
-    give_orders(directory, volume_gib).map_err(|source| VmError::Io { attempt: "give a guest its orders", source })
+/// Lets a guest go on that is paused and waits for its orders.
+async fn order(directory: &Path) -> Result<(), VmError> {
+    Qmp::connect(directory).await?.resume().await?;
+    give_orders(directory).map_err(|source| VmError::Io { attempt: "give a guest its orders", source })
 }
 
 async fn save(directory: &Path, memory_mib: u32, saved: &Saved) -> Result<(), VmError> {

@@ -1,6 +1,6 @@
 //! Copy-on-write disks.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
@@ -12,12 +12,11 @@ use super::{VmError, missing_or};
 
 const PROGRAM: &str = "qemu-img";
 
-/// Makes an empty disk over another one, which must not change from now on. Without a size it is as large as that.
-pub(crate) async fn overlay(base: &Path, disk: &Path, gib: Option<u32>) -> Result<(), VmError> {
+/// Makes an empty disk over another one, which must not change from now on.
+pub(crate) async fn overlay(base: &Path, disk: &Path, gib: u32) -> Result<(), VmError> {
     let mut command = Command::new(PROGRAM);
     command.args(["create", "-q", "-f", "qcow2", "-F", "qcow2", "-b"]);
-    command.args([base, disk]);
-    command.args(gib.map(|gib| format!("{gib}G")));
+    command.args([base.as_os_str(), disk.as_os_str(), OsStr::new(&format!("{gib}G"))]);
     command.stdin(Stdio::null()).kill_on_drop(true);
     let output = command.output().await.map_err(|error| missing_or(error, PROGRAM, "qemu-utils"))?;
     if output.status.success() {

@@ -28,9 +28,6 @@ pub(crate) const SERVICE: Forwarding = Forwarding { outside: PORT, inside: PORT 
 /// Name of the guest's network in the monitor.
 pub(crate) const NETWORK: &str = "net0";
 
-/// The drive of the guest's root volume in the monitor.
-pub(crate) const ROOT: &str = "root";
-
 /// In an instance's directory, with `.in` and `.out` behind it: the pipes by which a guest gets its orders.
 pub(crate) const ORDERS: &str = "orders";
 
@@ -149,9 +146,9 @@ impl Machine<'_> {
         let mut add = |flag: &str, value: &str| line.extend([flag.into(), value.into()]);
         // A host that loses its power loses a build with it; an instance's disk is written when the guest asks for it.
         let cache = if self.agent { "unsafe" } else { "writeback" };
-        add("-drive", &format!("file=disk.qcow2,format=qcow2,if=none,id={ROOT},cache={cache},discard=unmap"));
+        add("-drive", &format!("file=disk.qcow2,format=qcow2,if=none,id=root,cache={cache},discard=unmap"));
         // A kernel that QEMU loads itself has taken the first place.
-        add("-device", &format!("virtio-blk-pci,drive={ROOT},bootindex=1"));
+        add("-device", "virtio-blk-pci,drive=root,bootindex=1");
         if self.cidata {
             // QEMU makes a read-only FAT volume of the directory.
             let volume = "driver=vvfat,dir=cidata,label=CIDATA,floppy=off,rw=off,read-only=on,node-name=cidata";

@@ -11,7 +11,7 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 
 use super::VmError;
-use super::machine::{Forwarding, NETWORK, ROOT};
+use super::machine::{Forwarding, NETWORK};
 
 /// Name of the monitor's socket in an instance's directory.
 pub(crate) const SOCKET: &str = "qmp.sock";
@@ -79,12 +79,6 @@ impl Qmp {
     /// Lets a paused guest go on; what it could not write is written again.
     pub(crate) async fn resume(&mut self) -> Result<(), VmError> {
         self.execute("cont", None).await.map(|_| ())
-    }
-
-    /// Gives the guest's root volume its size in bytes, and tells the guest.
-    pub(crate) async fn resize(&mut self, bytes: u64) -> Result<(), VmError> {
-        let size = json!({ "device": ROOT, "size": bytes });
-        self.execute("block_resize", Some(size)).await.map(|_| ())
     }
 
     /// Whether all of the memory of a guest that was saved has been read. It is paused then, as it was when it was saved.

@@ -30,8 +30,8 @@ pub(crate) struct Saved {
 }
 
 impl Saved {
-    /// The place for a machine of this parent image. `None` where it cannot be told what the machine is.
-    pub(crate) fn of(parent: &Parent, machine: &Machine<'_>) -> Option<Self> {
+    /// The place for a machine of this parent image with a volume of so many GiB. `None` where it cannot be told what the machine is.
+    pub(crate) fn of(parent: &Parent, machine: &Machine<'_>, volume_gib: u32) -> Option<Self> {
         let seed = machine.directory.join("seed.tar").metadata().ok()?.len();
         let mut hash = Sha256::new_with_prefix(program()?.as_encoded_bytes());
         hash.update(seed.to_le_bytes());
@@ -39,7 +39,7 @@ impl Saved {
             hash.update(word.as_encoded_bytes());
             hash.update([0]);
         }
-        let kind = format!("{}-", memory_mib(machine.instance_type));
+        let kind = format!("{}-{volume_gib}-", memory_mib(machine.instance_type));
         let name = format!("{kind}{}", hex::encode(hash.finalize()));
         Some(Self { directory: parent.directory.join("booted").join(name), kind })
     }
@@ -130,14 +130,13 @@ pub(crate) async fn waits_for_orders(instance: &Path) -> io::Result<bool> {
     Ok(pipe.read(&mut [0; 16]).await? > 0)
 }
 
-/// Tells a guest what is its own: the time, random bytes, and how large its root volume is. It is waiting for that.
-pub(crate) fn give_orders(instance: &Path, volume_gib: u32) -> io::Result<()> {
+/// Tells a guest what is its own: the time, and random bytes. It is waiting for that.
+pub(crate) fn give_orders(instance: &Path) -> io::Result<()> {
     let now = jiff::Timestamp::now();
     let random = hex::encode(rand::random::<[u8; 32]>());
-    let sectors = u64::from(volume_gib) << 21;
     // It does not wait for a QEMU that has ended.
     let nonblocking = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
     let pipe = instance.join(format!("{ORDERS}.in"));
     let mut pipe = std::fs::File::options().write(true).custom_flags(nonblocking).open(pipe)?;
-    pipe.write_all(format!("{}.{:09} {random} {sectors}\n", now.as_second(), now.subsec_nanosecond()).as_bytes())
+    pipe.write_all(format!("{}.{:09} {random}\n", now.as_second(), now.subsec_nanosecond()).as_bytes())
 }
