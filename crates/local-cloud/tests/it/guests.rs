@@ -19,7 +19,7 @@ use local_cloud::store::Store;
 use local_cloud::{Cloud, Credentials, down, guest_link, parent_image};
 
 /// Emulated guests on a busy machine are slow, but not this slow.
-const PATIENCE: Duration = Duration::from_mins(5);
+const PATIENCE: Duration = Duration::from_mins(15);
 
 /// Prepares a server in the image, and proves what a build instance is given.
 const BUILD: &str = r#"#!/bin/sh
