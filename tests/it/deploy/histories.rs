@@ -22,6 +22,9 @@ const VERSIONS: [&str; 3] = ["1.0.0", "1.1.0", "1.2.0"];
 /// Steps of one history.
 const STEPS: usize = 8;
 
+/// In seconds, for what must become healthy: a busy machine breaks no promise.
+const PATIENCE: u64 = 120;
+
 fn seeds() -> Range<u64> {
     let Ok(asked) = std::env::var("VERIS_HISTORIES") else { return 0..3 };
     let (first, end) = asked.split_once("..").unwrap_or((&asked, ""));
@@ -67,7 +70,7 @@ impl<'a> History<'a> {
     /// After a first launch: from here on clients are served.
     async fn new(cloud: &'a Cloud, seed: u64) -> Self {
         let calm = Operator::of(cloud).await;
-        calm.launch(&fast("1.0.0")).await.unwrap();
+        calm.launch(&Launch { timeout: PATIENCE, ..fast("1.0.0") }).await.unwrap();
         let model = Model::new(cloud);
         Self { cloud, seed, random: fastrand::Rng::with_seed(seed), calm, model, told: Vec::new() }
     }
@@ -133,7 +136,7 @@ impl<'a> History<'a> {
             self.cloud.mood(version, "well");
             self.model.mood(version, "well");
         }
-        let launched = self.calm.launch(&Launch { force: true, ..fast("1.1.0") }).await;
+        let launched = self.calm.launch(&Launch { force: true, timeout: PATIENCE, ..fast("1.1.0") }).await;
         let violation = match launched {
             Ok(launched) => Model::settled(self.cloud, &launched.instance_id).err(),
             Err(error) => Some(format!("a calm launch failed: {}", veris::error::Report::new(&error))),

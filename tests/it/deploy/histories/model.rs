@@ -47,11 +47,11 @@ impl Model {
         assert!(!Operator::holder(cloud).is_empty());
     }
 
-    /// In seconds. A machine may be slow, but what is sick need not be waited for.
+    /// In seconds. What is sick need not be waited for.
     pub(super) fn timeout(&self, command: Command) -> u64 {
         let unwell = |version: &str| self.moods.get(version).is_some_and(|mood| *mood != "well");
         let is_well = command.target().map_or(!super::VERSIONS.into_iter().any(unwell), |target| !unwell(target));
-        if is_well { 20 } else { 1 }
+        if is_well { super::PATIENCE } else { 1 }
     }
 
     fn is_sick(&self, version: &str) -> bool {
