@@ -7,9 +7,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-cargo build --quiet --locked --bin veris
+cargo build --quiet --release --locked --bin veris
 target=$(cargo metadata --format-version 1 --no-deps | python3 -c 'import json,sys; print(json.load(sys.stdin)["target_directory"])')
-veris=$target/debug/veris
+veris=$target/release/veris
 work=$target/packer-bench
 mkdir -p "$work"
 scratch=$(mktemp -d)

@@ -11,9 +11,9 @@ rounds=${1:-3}
 for program in packer ssh-keygen; do
     command -v "$program" >/dev/null || { echo "there is no $program; sudo apt-get install --yes packer openssh-client" >&2; exit 2; }
 done
-cargo build --quiet --locked --bin veris
+cargo build --quiet --release --locked --bin veris
 target=$(cargo metadata --format-version 1 --no-deps | python3 -c 'import json,sys; print(json.load(sys.stdin)["target_directory"])')
-veris=$target/debug/veris
+veris=$target/release/veris
 work=$target/packer-bench
 mkdir -p "$work"
 scratch=$(mktemp -d)

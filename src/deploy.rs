@@ -20,8 +20,8 @@ use crate::error::{Failure, cloud};
 use crate::ledger::{Entry, Holder, Kind, Lease, Ledger, Record, Task};
 use crate::user_data::UserData;
 
-/// Attempts to begin: each time somebody else was faster.
-const ATTEMPTS: u32 = 5;
+/// Attempts to begin: each time somebody else was faster, or has left something half-done.
+const ATTEMPTS: u32 = 6;
 
 /// How a deployment is done.
 #[derive(Debug, Clone)]
@@ -79,7 +79,9 @@ pub async fn deploy(
     let (mut scene, holder) = (scene?, holder?);
     for _ in 0..ATTEMPTS {
         if recover::open(context, &ledger, &scene.entries, &holder).await? {
+            // Whoever was faster may be recovering still.
             scene = Scene::look(context, &ledger).await?;
+            continue;
         }
         let plan = decide(&scene)?;
         let reason = options.reason.as_deref();
@@ -93,17 +95,25 @@ pub async fn deploy(
         let deployment = Deployment::begin(context, &lease, options, plan, scene).await?;
         return deployment.carry_out(&shield, started).await;
     }
-    Err(cloud(format!("other operators began a deployment each time this one wanted to, {ATTEMPTS} times"))
-        .hint("`veris history` shows them; agree with them, and run the command again")
-        .into())
+    Err(overtaken().into())
 }
 
 /// Finishes or takes back whatever somebody has left half-done, where nobody leads it any more.
 pub async fn tidy(context: &Context) -> Result<()> {
     let ledger = Ledger::of(context);
-    let (entries, holder) = tokio::try_join!(ledger.read(), Holder::here(context))?;
-    recover::open(context, &ledger, &entries, &holder).await?;
-    Ok(())
+    let (mut entries, holder) = tokio::try_join!(ledger.read(), Holder::here(context))?;
+    for _ in 0..ATTEMPTS {
+        if !recover::open(context, &ledger, &entries, &holder).await? {
+            return Ok(());
+        }
+        entries = ledger.read().await?;
+    }
+    Err(overtaken().into())
+}
+
+fn overtaken() -> Failure {
+    cloud(format!("other operators began a deployment each time this one wanted to, {ATTEMPTS} times"))
+        .hint("`veris history` shows them; agree with them, and run the command again")
 }
 
 /// How long a new instance is watched where the user names no seconds: in the local cloud things are tried out.

@@ -107,8 +107,9 @@ class Veris:
             if step:
                 numbers["test" if workflow == "test" else STAGES[step]] += stage["seconds"]
         numbers["image"] = sum(numbers[part] for part, _ in PARTS)
+        numbers["tested"] = numbers["image"] + numbers["test"]
         numbers["total"] = total
-        numbers["proof"] = total - numbers["image"] - numbers["test"]
+        numbers["proof"] = total - numbers["tested"]
         return numbers, baked
 
     def payload(self, directory, baked):
@@ -196,7 +197,7 @@ def packer(arm, arguments):
     marks.setdefault("convert", end)
     bounds = [marks[part] for part, _ in PARTS] + [end]
     numbers = {part: bounds[place + 1] - bounds[place] for place, (part, _) in enumerate(PARTS)}
-    numbers["image"] = numbers["total"] = end - begin
+    numbers["image"] = numbers["tested"] = numbers["total"] = end - begin
     numbers["cpu"] = own_cpu() - before
     return numbers
 

@@ -13,6 +13,7 @@ mod documents;
 mod log_in;
 mod processes;
 mod recipe;
+mod references;
 
 use std::time::{Duration, Instant};
 
@@ -61,7 +62,9 @@ fn launch_first(cloud: &Cloud) -> String {
     let unknown = cloud.fails(2, &["launch", "9.9.9"]);
     assert!(unknown.contains("9.9.9") && unknown.contains("1.0.0"), "{unknown}");
 
-    let launched = cloud.json(&["launch", "1.0.0", "--env-file", &cloud.env_file("QDRANT_URL=\n")]);
+    let settings = format!("QDRANT_URL=\n{}", references::keep(cloud));
+    let launched = cloud.json(&["launch", "1.0.0", "--env-file", &cloud.env_file(&settings)]);
+    references::are_named_only(cloud, launched["instanceId"].as_str().unwrap());
     let url = launched["url"].as_str().unwrap().to_owned();
     assert_eq!(chat::get(&format!("{url}/health")), r#"{"status":"healthy"}"#);
     assert_eq!(chat::version(&url), "1.0.0");

@@ -13,6 +13,7 @@ pub mod ec2;
 pub mod iam;
 pub mod image_builder;
 pub mod instance_connect;
+mod json_1_1;
 pub mod metadata;
 pub mod quotas;
 pub mod s3;

@@ -4,6 +4,8 @@ use std::fmt;
 
 use url::Url;
 
+use crate::download::metadata::Told;
+
 pub const S3_ENDPOINT: &str = "AWS_ENDPOINT_URL_S3";
 pub const SSM_ENDPOINT: &str = "AWS_ENDPOINT_URL_SSM";
 /// Of every service that has none of its own.
@@ -25,6 +27,8 @@ pub struct Aws {
     pub region: Option<String>,
     pub credentials: Option<Credentials>,
     pub metadata_endpoint: Url,
+    /// What that service has answered of the caller.
+    pub(crate) told: Told,
 }
 
 /// Its `Debug` shows no secret.
@@ -69,6 +73,7 @@ impl Aws {
             region: variable(REGION).or_else(|| variable(DEFAULT_REGION)),
             credentials,
             metadata_endpoint: url(METADATA_ENDPOINT, metadata_endpoint)?,
+            told: Told::default(),
         })
     }
 }

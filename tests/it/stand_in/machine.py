@@ -133,6 +133,19 @@ class Server(ThreadingTCPServer):
     allow_reuse_address = True
     daemon_threads = True
 
+    def serve_until_closed(self):
+        """Python's own loop looks a hundred times a second whether it shall end."""
+        while True:
+            try:
+                request, client = self.get_request()
+            except OSError:
+                return
+            self.process_request(request, client)
+
+    def close(self):
+        self.socket.shutdown(socket.SHUT_RDWR)
+        self.server_close()
+
 
 class Guest:
     def __init__(self, tags):
@@ -142,14 +155,13 @@ class Guest:
         server = Server((address, 8000), Service)
         server.tags, server.elastic = self.tags, elastic
         self.servers[address] = server
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        threading.Thread(target=server.serve_until_closed, daemon=True).start()
 
     def unforward(self, address):
         server = self.servers.pop(address, None)
         if server is None:
             return f"host forwarding rule for tcp:{address}:8000 not found"
-        server.shutdown()
-        server.server_close()
+        server.close()
         return ""
 
     def other_port(self, line, place):

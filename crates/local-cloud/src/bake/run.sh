@@ -1,7 +1,7 @@
 #!/bin/sh
 # Runs the components of one stage in a build or test instance. Lines that begin with `::` are read by the host.
 set -u
-seed=$(cd "$(dirname "$0")" && pwd)
+seed=$(cd "${0%/*}" && pwd)
 . "$seed/settings"
 state=${LOCAL_CLOUD_AGENT_STATE:-/var/lib/local-cloud-agent}
 
@@ -13,21 +13,22 @@ finish() {
     exit "$1"
 }
 
-mkdir -p "$work" || finish 1
+# In `state` is where a run is, for the boot after a reboot. Nothing of it is left when the components are done.
+mkdir -p "$work" "$state" || finish 1
 # /run may be mounted noexec: the runner is started from the working directory.
 runner="$work/veris-toe"
-cp "$seed/veris-toe" "$runner" && chmod 0755 "$runner" || finish 1
+cp "$seed/veris-toe" "$runner" || finish 1
 
-# Where a run is, for the boot after a reboot. Nothing of it is left when the components are done.
-mkdir -p "$state" || finish 1
-index=$(cat "$state/component" 2>/dev/null) || index=0
+index=0
+[ ! -s "$state/component" ] || read -r index <"$state/component"
 while [ "$index" -lt "$components" ]; do
     printf '::component %s\n' "$index"
     printf '%s\n' "$index" >"$state/component"
     [ -s "$state/id" ] || cat /proc/sys/kernel/random/uuid >"$state/id" || finish 1
+    read -r id <"$state/id"
     status=0
     (cd "$work" && exec "$runner" run --config "$seed/config/$index.json" --phases "$phases" \
-        --log-directory /var/lib/amazon/toe --state-directory "$state" --execution-id "$(cat "$state/id")" --trace) \
+        --log-directory /var/lib/amazon/toe --state-directory "$state" --execution-id "$id" --trace) \
         >"$seed/summary.json" || status=$?
     # The host powers the machine on again, and this script goes on here.
     if [ "$status" -eq 194 ]; then

@@ -7,14 +7,16 @@ skipped() {
     [ -e "$work/skip_cleanup_$1_files" ]
 }
 
-# Removes what the patterns match, where anything does.
+# Removes what the patterns match, where anything does; all of it at once, as an emulated processor takes a tenth of a second to start `rm`.
 remove() {
     for path in "$@"; do
+        shift
         if [ -e "$path" ] || [ -L "$path" ]; then
-            rm -rf -- "$path" || exit 1
+            set -- "$@" "$path"
             printf 'removed %s\n' "$path"
         fi
     done
+    [ $# -eq 0 ] || printf '%s\0' "$@" | xargs -0 rm -rf -- || exit 1
 }
 
 # Empties files in place: services hold them open.

@@ -1,24 +1,19 @@
 //! Service Quotas, in JSON 1.1: how much there can be of a thing.
 
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::compute::MOST_ELASTIC_IPS;
 use crate::fault::Fault;
-use crate::ids;
+use crate::service::json_1_1::{Answer, respond};
 use crate::service::{self, Request, Response};
 use crate::state::ACCOUNT;
-use crate::wire::{JSON_1_1, Protocol};
 
 pub fn handle(request: &Request) -> Response {
-    let answer = match service::operation(request) {
+    respond(match service::operation(request) {
         Some("GetServiceQuota") => get(request),
         _ => Err(Fault::client("UnknownOperationException", "")),
-    };
-    match answer {
-        Ok(value) => service::answer(200, JSON_1_1, &ids::uuid(), value.to_string()),
-        Err(fault) => Protocol::Json11.fault(&fault),
-    }
+    })
 }
 
 #[derive(Deserialize)]
@@ -29,7 +24,7 @@ struct Wanted {
 }
 
 /// Only loopback addresses are counted here; of everything else there is as much as the machine has.
-fn get(request: &Request) -> Result<Value, Fault> {
+fn get(request: &Request) -> Answer {
     let wanted: Wanted = serde_json::from_slice(&request.body).map_err(|error| {
         Fault::client("IllegalArgumentException", format!("The request's body cannot be understood: {error}"))
     })?;

@@ -1,27 +1,20 @@
 //! Secrets Manager, in JSON 1.1.
 
 use jiff::Timestamp;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-use serde_json::Value;
 
 use crate::cloud::Cloud;
 use crate::fault::Fault;
-use crate::ids;
+use crate::service::json_1_1::{Answer, input, output, respond};
 use crate::service::{self, Request, Response};
 use crate::state::State;
 use crate::state::secrets::Secret;
-use crate::wire::{JSON_1_1, Protocol};
 
 mod delete;
 mod read;
 mod write;
 
-/// An operation's answer.
-type Answer = Result<Value, Fault>;
-
 pub fn handle(cloud: &Cloud, request: &Request) -> Response {
-    let answer = match service::operation(request) {
+    respond(match service::operation(request) {
         Some("CreateSecret") => write::create(cloud, request),
         Some("DeleteSecret") => delete::delete(cloud, request),
         Some("DescribeSecret") => read::describe(cloud, request),
@@ -30,30 +23,7 @@ pub fn handle(cloud: &Cloud, request: &Request) -> Response {
         Some("PutSecretValue") => write::put(cloud, request),
         Some("RestoreSecret") => delete::restore(cloud, request),
         _ => Err(Fault::client("UnknownOperationException", "")),
-    };
-    match answer {
-        Ok(value) => service::answer(200, JSON_1_1, &ids::uuid(), value.to_string()),
-        Err(fault) => Protocol::Json11.fault(&fault),
-    }
-}
-
-/// An error of the reader can quote what it read, so its words are not passed on.
-fn input<T: DeserializeOwned>(request: &Request) -> Result<T, Fault> {
-    let body: &[u8] = if request.body.is_empty() { b"{}" } else { &request.body };
-    serde_json::from_slice(body).map_err(|error| {
-        let text = error.to_string();
-        // Only names of members stand in these.
-        let names_members = ["unknown field", "missing field", "duplicate field"];
-        if names_members.iter().any(|known| text.starts_with(known)) {
-            return Fault::client("ValidationException", format!("The request's body cannot be understood: {text}"));
-        }
-        let what = if error.is_data() { "ValidationException" } else { "SerializationException" };
-        Fault::client(what, format!("The request's body cannot be understood at column {}", error.column()))
     })
-}
-
-fn output(value: &impl Serialize) -> Answer {
-    serde_json::to_value(value).map_err(|error| Fault::internal(error.to_string()))
 }
 
 /// The name under which the secret is kept that a request names: by its name, its ARN, or its ARN without the six characters at the end.

@@ -172,12 +172,16 @@ async fn an_instance_reads_parameters_by_their_names_only() {
 }
 
 #[tokio::test]
-async fn a_secret_is_stored_and_read_like_any_string() {
+async fn a_secret_is_stored_and_read_like_any_string_and_is_in_no_message() {
     let cloud = Sandbox::start().await;
     let secret = json!({"Name": "/secret", "Value": "hunter2", "Type": "SecureString"});
     assert_eq!(cloud.operator().ssm("PutParameter", secret).await.status, 200);
     let read = cloud.operator().ssm("GetParameter", json!({"Name": "/secret"})).await;
     assert!(read.text().contains(r#""Type":"SecureString","Value":"hunter2""#), "{}", read.text());
+    let misplaced = json!({"Name": "/secret", "Value": "x", "Type": "SecureString", "Overwrite": "hunter2"});
+    let refused = cloud.operator().ssm("PutParameter", misplaced).await;
+    assert_eq!(refused.code(), "ValidationException");
+    assert!(!refused.text().contains("hunter2"), "{}", refused.text());
 }
 
 #[tokio::test]

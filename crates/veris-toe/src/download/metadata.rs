@@ -1,6 +1,7 @@
 //! The instance metadata service (`IMDSv2`): the role's credentials and the region.
 
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 use url::Url;
@@ -12,6 +13,8 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 const MAX_ANSWER: u64 = 64 * 1024;
 const TOKEN_SECONDS: &str = "300";
 const CREDENTIALS: &str = "the role's credentials";
+/// How long an answer holds. The service gives new credentials five minutes before the old ones end.
+const FRESH: Duration = Duration::from_mins(1);
 
 #[derive(Debug, thiserror::Error)]
 pub enum MetadataError {
@@ -48,15 +51,26 @@ struct Identity {
     account_id: String,
 }
 
+/// The region and who asks there, and when the service said so. A step that downloads ten objects asks once.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Told(Arc<Mutex<Option<(Instant, String, Credentials)>>>);
+
 /// The region and who asks there, from the environment; else from the service.
 pub(crate) fn identity(aws: &Aws) -> Result<(String, Credentials), MetadataError> {
     let known = (aws.region.clone(), aws.credentials.clone());
     if let (Some(region), Some(credentials)) = known {
         return Ok((region, credentials));
     }
+    let mut told = aws.told.0.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((at, region, credentials)) = told.as_ref()
+        && at.elapsed() < FRESH
+    {
+        return Ok((region.clone(), credentials.clone()));
+    }
     let metadata = Metadata::open(&aws.metadata_endpoint)?;
     let region = known.0.map_or_else(|| metadata.region(), Ok)?;
     let credentials = known.1.map_or_else(|| metadata.credentials(), Ok)?;
+    *told = Some((Instant::now(), region.clone(), credentials.clone()));
     Ok((region, credentials))
 }
 

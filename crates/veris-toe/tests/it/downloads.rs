@@ -84,22 +84,25 @@ pub(crate) fn run(sandbox: &Sandbox, steps: &str, variables: &[(&str, &str)]) ->
 
 const GET_OBJECT: &str = "- {name: Get, action: S3Download, inputs: [{source: 's3://veris-local/a/b c.bin', destination: chat, expectedBucketOwner: 000000000000}]}";
 
+/// The metadata service of an instance with a role, and S3 behind the same address.
+fn of_instance(request: &Request) -> Vec<u8> {
+    let token = request.headers.get("x-aws-ec2-metadata-token").map(String::as_str);
+    match (request.method.as_str(), request.path.as_str(), token) {
+        ("PUT", "/latest/api/token", None) => answer("200 OK", "the-token"),
+        ("GET", "/latest/meta-data/placement/region", Some("the-token")) => answer("200 OK", "ap-southeast-2"),
+        ("GET", "/latest/meta-data/iam/security-credentials/", Some("the-token")) => answer("200 OK", "a-role"),
+        ("GET", "/latest/meta-data/iam/security-credentials/a-role", Some("the-token")) => answer(
+            "200 OK",
+            r#"{"Code":"Success","AccessKeyId":"AKIDEXAMPLE","SecretAccessKey":"hidden","Token":"session","Expiration":"x"}"#,
+        ),
+        ("GET", "/veris-local/a/b%20c.bin", None) => answer("200 OK", "the server"),
+        _ => answer("401 Unauthorized", ""),
+    }
+}
+
 #[test]
 fn an_object_is_fetched_with_the_roles_credentials() {
-    let server = Server::start(|request, _| {
-        let token = request.headers.get("x-aws-ec2-metadata-token").map(String::as_str);
-        match (request.method.as_str(), request.path.as_str(), token) {
-            ("PUT", "/latest/api/token", None) => answer("200 OK", "the-token"),
-            ("GET", "/latest/meta-data/placement/region", Some("the-token")) => answer("200 OK", "ap-southeast-2"),
-            ("GET", "/latest/meta-data/iam/security-credentials/", Some("the-token")) => answer("200 OK", "a-role"),
-            ("GET", "/latest/meta-data/iam/security-credentials/a-role", Some("the-token")) => answer(
-                "200 OK",
-                r#"{"Code":"Success","AccessKeyId":"AKIDEXAMPLE","SecretAccessKey":"hidden","Token":"session","Expiration":"x"}"#,
-            ),
-            ("GET", "/veris-local/a/b%20c.bin", None) => answer("200 OK", "the server"),
-            _ => answer("401 Unauthorized", ""),
-        }
-    });
+    let server = Server::start(|request, _| of_instance(request));
     let sandbox = Sandbox::new();
     let variables = [("AWS_ENDPOINT_URL_S3", server.url.as_str()), ("AWS_EC2_METADATA_SERVICE_ENDPOINT", &server.url)];
     let ran = run(&sandbox, GET_OBJECT, &variables).succeeded();
@@ -114,6 +117,21 @@ fn an_object_is_fetched_with_the_roles_credentials() {
     for secret in ["hidden", "session", "X-Amz-Signature"] {
         assert!(!logs.contains(secret) && !ran.stdout.contains(secret), "{secret} was logged");
     }
+}
+
+#[test]
+fn a_step_with_several_objects_asks_for_the_roles_credentials_once() {
+    let server = Server::start(|request, _| of_instance(request));
+    let sandbox = Sandbox::new();
+    let objects =
+        ["one", "two", "three"].map(|name| format!("{{source: 's3://veris-local/a/b c.bin', destination: {name}}}"));
+    let steps = format!("- {{name: Get, action: S3Download, inputs: [{}]}}", objects.join(", "));
+    let variables = [("AWS_ENDPOINT_URL_S3", server.url.as_str()), ("AWS_EC2_METADATA_SERVICE_ENDPOINT", &server.url)];
+    run(&sandbox, &steps, &variables).succeeded();
+    assert_eq!(["one", "two", "three"].map(|name| sandbox.read(name)), ["the server"; 3]);
+    let requests = server.requests();
+    let tokens = requests.iter().filter(|request| request.path == "/latest/api/token");
+    assert_eq!((tokens.count(), requests.len()), (1, 4 + 3));
 }
 
 pub(crate) const KEYS: [(&str, &str); 3] =
