@@ -8,13 +8,16 @@ use super::next::{Action, Behind, Cause, Course, Observed, Run, next};
 use super::{Deployed, Options, Plan, Scene, Settings, recover};
 use crate::addresses::{self, Address};
 use crate::context::Context;
-use crate::error::{Failure, cloud, internal};
+use crate::error::{Failure, cloud, internal, is_expiry};
 use crate::health::Endpoint;
 use crate::images::BakedImage;
 use crate::instances::{self, Instance, State};
 use crate::interrupt::Shield;
 use crate::ledger::{Ending, Lease, Origin, Record, Task};
 use crate::user_data::UserData;
+
+/// Failures that end what must be done to its end: until it is taken back, clients meet what does not answer.
+const MOST_FAILURES: u32 = 5;
 
 /// No deployment needs as many; a cloud that answers one thing and does another must not be asked for ever.
 const MOST_STEPS: u32 = 60;
@@ -35,6 +38,8 @@ pub(super) struct Deployment<'a> {
     /// The new instance's id, also while EC2 does not show it yet.
     pub(super) new_id: Option<String>,
     pub(super) run: Run,
+    /// How often something has failed that must be done to its end.
+    failures: u32,
     pub(super) warnings: Vec<String>,
 }
 
@@ -75,8 +80,24 @@ impl<'a> Deployment<'a> {
     ) -> Self {
         let image = task.to.image(context.recipe.service.as_str());
         let new_id = task.to.instance_id.clone();
-        let (address, new, old, warnings, user_data) = (None, None, None, Vec::new(), None);
-        Self { context, lease, options, task, number, user_data, image, address, new, old, new_id, run, warnings }
+        let (address, new, old, user_data) = (None, None, None, None);
+        let (failures, warnings) = (0, Vec::new());
+        Self {
+            context,
+            lease,
+            options,
+            task,
+            number,
+            user_data,
+            image,
+            address,
+            new,
+            old,
+            new_id,
+            run,
+            failures,
+            warnings,
+        }
     }
 
     /// Goes on until it has ended, and answers how where it ended well.
@@ -113,11 +134,10 @@ impl<'a> Deployment<'a> {
                 action => shield.run(Box::pin(self.act(action))).await,
             };
             if let Err(error) = result {
-                problem = self.turn_back(error, problem)?;
+                problem = self.turn_back(error, problem).await?;
             }
-            if let Err(error) = self.look().await {
-                problem = self.turn_back(error, problem)?;
-                self.look().await?;
+            while let Err(error) = self.look().await {
+                problem = self.turn_back(error, problem).await?;
             }
             seen = self.seen();
         }
@@ -127,17 +147,28 @@ impl<'a> Deployment<'a> {
     }
 
     /// What could not be done is the reason to take back; what cannot be taken back is left to the next command.
-    fn turn_back(&mut self, error: Error, problem: Option<Error>) -> Result<Option<Error>> {
-        if self.run.marked {
-            self.warnings.push(format!("{error:#}"));
-            self.run.retired = true;
-            return Ok(problem);
-        }
-        if self.run.course != Course::Back {
+    async fn turn_back(&mut self, error: Error, problem: Option<Error>) -> Result<Option<Error>> {
+        let is_begun = self.run.marked || self.run.course == Course::Back;
+        if !is_begun {
             // Whoever is taken over may have moved the address and not lived to say so.
             self.run.moved |= self.run.course == Course::Recover && self.task.promote;
             self.run.course = Course::Back;
             return Ok(Some(error));
+        }
+        self.failures += 1;
+        let may_go_on = self.failures < MOST_FAILURES;
+        if self.run.marked {
+            if !may_go_on {
+                return Err(error);
+            }
+            self.warnings.push(format!("{error:#}"));
+            self.run.retired = true;
+            return Ok(problem);
+        }
+        if may_go_on && !is_expiry(&error) {
+            self.context.printer.talk(format_args!("{error:#}; trying again"));
+            tokio::time::sleep(self.context.pace.every * 2_u32.pow(self.failures)).await;
+            return Ok(problem);
         }
         let number = self.number;
         let unfinished = cloud(format!("deployment {number} could not be taken back: {error:#}")).hint(

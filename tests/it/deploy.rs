@@ -4,6 +4,7 @@ mod disturbed;
 mod faults;
 mod histories;
 pub(crate) mod operator;
+mod recovery;
 mod shortage;
 
 use serde_json::json;

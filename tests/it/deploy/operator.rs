@@ -1,7 +1,7 @@
 //! Somebody who deploys, and what they can see of the cloud.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -146,7 +146,12 @@ impl Operator {
     }
 
     pub(crate) fn holder(cloud: &Cloud) -> String {
-        let state = cloud.state();
+        Self::holder_in(&cloud.layout().state())
+    }
+
+    /// The same, from the file of the cloud's state.
+    pub(crate) fn holder_in(state: &Path) -> String {
+        let state: Value = serde_json::from_slice(&fs_err::read(state).unwrap()).unwrap();
         let addresses = state["addresses"].as_object().unwrap();
         assert!(addresses.len() <= 1, "{addresses:?}");
         let holder = addresses.values().next().map(|address| address["association"]["instance_id"].clone());

@@ -21,6 +21,13 @@ pub(super) struct Ended {
     pub(super) result: Result<Option<String>, String>,
 }
 
+impl Ended {
+    /// Whether it could do no more from one call on.
+    fn was_cut_off(&self) -> bool {
+        self.result.is_err() && matches!(self.luck, Luck::Dies { .. } | Luck::Fault { mode: "expire", .. })
+    }
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Model {
     moods: BTreeMap<&'static str, &'static str>,
@@ -89,8 +96,11 @@ impl Model {
         if was_moved_by_hand && self.left.is_empty() && !ended.iter().any(|one| one.command.forces()) {
             return Err("an address that was moved by hand was taken back without `--force`".to_owned());
         }
-        // What somebody left is taken back to whoever served before, well or not.
-        if self.is_sick(version) && self.left.is_empty() {
+        // What somebody left is taken back to whoever served before, well or not. What is sick only there is found out there, and who
+        // dies then, or whose credentials end, leaves it to the next.
+        let is_left =
+            self.moods.get(version) == Some(&"sick through the address") && ended.iter().any(Ended::was_cut_off);
+        if self.is_sick(version) && self.left.is_empty() && !is_left {
             return Err(format!("{version} is sick, and was put behind the address"));
         }
         Ok(())
