@@ -188,6 +188,13 @@ impl Operator {
         records.iter().map(|record| record["outcome"]["ending"].as_str().map(ToOwned::to_owned)).collect()
     }
 
+    /// The instance of the deployment that ended as the live one last.
+    pub(crate) fn last_live(cloud: &Cloud) -> String {
+        let records = Self::records(cloud);
+        let live = records.iter().rev().find(|record| record["outcome"]["ending"] == "live");
+        live.and_then(|record| record["task"]["to"]["instanceId"].as_str()).unwrap_or_default().to_owned()
+    }
+
     /// The ledger, as it is kept.
     pub(crate) fn records(cloud: &Cloud) -> Vec<Value> {
         let state = cloud.state();

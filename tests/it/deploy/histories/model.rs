@@ -142,8 +142,8 @@ impl Model {
     fn remember_left(&mut self, cloud: &Cloud, (before, after): (&str, &str), ended: &[Ended]) {
         let is_open = Operator::deployments(cloud).iter().any(Option::is_none);
         if !is_open {
-            // Taken back: whoever has moved the address there by hand meanwhile has done what the tool would have done.
-            if !self.left.is_empty() && after == self.served_before {
+            // Taken back, or finished: whoever has moved the address there by hand meanwhile has done what the tool would have done.
+            if !self.left.is_empty() && (after == self.served_before || Operator::last_live(cloud) == after) {
                 after.clone_into(&mut self.put_there);
             }
             self.left.clear();
