@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -78,10 +79,10 @@ def build(recipe, target, public_key):
         command.append(f"--customize-hook=sh '{directory}/customize.sh' \"$1\" '{directory}'")
         # An account that is locked is let in by no key, either; one without a password is.
         command.append("--customize-hook=chroot \"$1\" usermod --password '*' root")
-        subprocess.run([*command, recipe.suite, directory / "root"], check=True, env=environment)
+        subprocess.run([*command, recipe.suite, directory / "root"], check=True, env=environment, stdout=sys.stderr)
         disk = directory / "out/disk.qcow2"
         make = ["sh", directory / "make-disk.sh", directory / "root", disk, recipe.gib]
-        subprocess.run([*as_root, *make], check=True, env=environment)
+        subprocess.run([*as_root, *make], check=True, env=environment, stdout=sys.stderr)
         unnamed = target.with_suffix(".new")
         shutil.rmtree(unnamed, ignore_errors=True)
         shutil.copytree(directory / "out", unnamed)
