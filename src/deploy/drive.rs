@@ -16,7 +16,7 @@ use crate::interrupt::Shield;
 use crate::ledger::{Ending, Lease, Origin, Record, Task};
 use crate::user_data::UserData;
 
-/// Failures that end what must be done to its end: until it is taken back, clients meet what does not answer.
+/// With so many failures it is left to the next command. Fewer are borne: until it is taken back, clients meet what does not answer.
 const MOST_FAILURES: u32 = 5;
 
 /// No deployment needs as many; a cloud that answers one thing and does another must not be asked for ever.
@@ -38,7 +38,7 @@ pub(super) struct Deployment<'a> {
     /// The new instance's id, also while EC2 does not show it yet.
     pub(super) new_id: Option<String>,
     pub(super) run: Run,
-    /// How often something has failed that must be done to its end.
+    /// How often something has failed while it was taken back, or after it was marked as live.
     failures: u32,
     pub(super) warnings: Vec<String>,
 }

@@ -1,7 +1,7 @@
 //! Histories of two operators, of faults and of hand-made changes, drawn from a seed and held against a model of what may be.
 //!
-//! `VERIS_HISTORIES=0..2000` runs the histories of these seeds; one seed alone, `VERIS_HISTORIES=17`, runs again what failed, and
-//! tells each step.
+//! `VERIS_HISTORIES=0..2000` runs the histories of these seeds; one seed alone, `VERIS_HISTORIES=17`, draws the same again, and
+//! tells each step. What becomes of it depends on when things happen as well: which call a fault meets, and who of two is faster.
 
 mod draw;
 mod model;

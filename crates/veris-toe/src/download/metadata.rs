@@ -13,7 +13,8 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 const MAX_ANSWER: u64 = 64 * 1024;
 const TOKEN_SECONDS: &str = "300";
 const CREDENTIALS: &str = "the role's credentials";
-/// How long an answer holds. The service gives new credentials five minutes before the old ones end.
+/// How long an answer holds. The service gives new credentials five minutes before the old ones end:
+/// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-metadata-security-credentials.html>
 const FRESH: Duration = Duration::from_mins(1);
 
 #[derive(Debug, thiserror::Error)]
