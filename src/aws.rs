@@ -52,10 +52,12 @@ impl Clients {
         Ok(Self::new(&local::config(layout, environment).await?, Target::Local, &EachCall::default()))
     }
 
-    /// Clients of the local cloud whose calls fail as a test wants it. They wait less before they try again.
+    /// Clients of the local cloud whose calls fail as a test wants it. They wait less before they try again, and may be held as long
+    /// as the test wants it.
     pub async fn disturbed(layout: &Layout, environment: &Environment, each_call: &EachCall) -> Result<Self> {
         let retries = RetryConfig::standard().with_initial_backoff(Duration::from_millis(10));
-        let config = local::config(layout, environment).await?.into_builder().retry_config(retries).build();
+        let config = local::config(layout, environment).await?.into_builder();
+        let config = config.retry_config(retries).timeout_config(TimeoutConfig::disabled()).build();
         Ok(Self::new(&config, Target::Local, each_call))
     }
 

@@ -11,6 +11,8 @@ use std::sync::Arc;
 use aws_sdk_ec2::config::interceptors::BeforeTransmitInterceptorContextMut;
 use aws_sdk_ec2::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_ec2::error::BoxError;
+use aws_smithy_runtime_api::client::orchestrator::Metadata;
+use aws_smithy_runtime_api::client::retries::RequestAttempts;
 
 /// By which the local cloud is asked for a fault: `crates/local-cloud/SEMANTICS.md` lists them.
 const HEADER: &str = "x-local-cloud-fault";
@@ -24,15 +26,31 @@ pub enum Fault {
     Ask(String),
 }
 
+/// A call that is about to be sent.
+#[derive(Debug, Clone, Copy)]
+pub struct Call<'a> {
+    /// As AWS names it, such as `RunInstances`.
+    pub operation: &'a str,
+    /// From 1 on; later ones are the SDK's own repetitions.
+    pub attempt: u32,
+}
+
+impl Call<'_> {
+    /// Whether it changes nothing.
+    pub fn only_reads(self) -> bool {
+        ["Describe", "Get", "Head", "List"].iter().any(|verb| self.operation.starts_with(verb))
+    }
+}
+
 /// Passes a place before each call of a client is sent.
 #[derive(Clone, Default)]
 pub struct EachCall(Option<Arc<Choose>>);
 
-type Choose = dyn Fn() -> Option<Fault> + Send + Sync;
+type Choose = dyn Fn(Call<'_>) -> Option<Fault> + Send + Sync;
 
 impl EachCall {
     /// Clients whose calls fail as `choose` says, asked before each.
-    pub fn choosing(choose: impl Fn() -> Option<Fault> + Send + Sync + 'static) -> Self {
+    pub fn choosing(choose: impl Fn(Call<'_>) -> Option<Fault> + Send + Sync + 'static) -> Self {
         Self(Some(Arc::new(choose)))
     }
 }
@@ -52,10 +70,14 @@ impl Intercept for EachCall {
         &self,
         context: &mut BeforeTransmitInterceptorContextMut<'_>,
         _: &RuntimeComponents,
-        _: &mut ConfigBag,
+        config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let fault = match &self.0 {
-            Some(choose) => choose(),
+            Some(choose) => {
+                let operation = config.load::<Metadata>().map(Metadata::name).unwrap_or_default();
+                let attempt = config.load::<RequestAttempts>().map_or(1, RequestAttempts::attempts);
+                choose(Call { operation, attempt })
+            }
             None => process::pass(),
         };
         match fault {

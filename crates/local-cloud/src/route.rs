@@ -72,9 +72,9 @@ where
     if protocol == Protocol::RestXml {
         let hash = identity::s3_payload_hash(authorization, request.headers());
         authorization.verify(&Head::of(&request), &identity.secret, &hash, now).map_err(refused)?;
-        let answer = async {
+        let answer = Box::pin(async {
             service::s3::handle(cloud, identity.caller, request).await.unwrap_or_else(|fault| protocol.fault(&fault))
-        };
+        });
         return Ok(match injection {
             Some(injection) => injection.around(cloud, (protocol, ""), answer).await,
             None => answer.await,
@@ -97,9 +97,15 @@ where
     let service = &authorization.scope.service;
     access::check(service, &request)?;
     log_operation(service, &request);
-    let Some(injection) = injection else { return Ok(dispatch(cloud, service, request).await) };
-    let action = access::action(service, &request);
-    Ok(injection.around(cloud, (protocol, &action), dispatch(cloud, service, request)).await)
+    let action = cloud.injects_faults.then(|| access::action(service, &request));
+    if action.as_ref().is_some_and(|action| !injection::only_reads(action)) {
+        cloud.store.remember_before_a_call();
+    }
+    let answer = Box::pin(dispatch(cloud, service, request));
+    Ok(match (injection, action) {
+        (Some(injection), Some(action)) => injection.around(cloud, (protocol, &action), answer).await,
+        _ => answer.await,
+    })
 }
 
 async fn dispatch(cloud: &Arc<Cloud>, service: &str, request: Request) -> Response {

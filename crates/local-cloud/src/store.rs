@@ -45,8 +45,13 @@ pub struct Store {
     earlier: Option<Mutex<Earlier>>,
 }
 
-/// Earlier states and when each of them ended, the newest last.
-type Earlier = VecDeque<(Instant, Arc<State>)>;
+#[derive(Debug, Default)]
+struct Earlier {
+    /// States and when each of them ended, the newest last.
+    ended: VecDeque<(Instant, Arc<State>)>,
+    /// What the last call found that could change anything.
+    before_the_last_call: Option<Arc<State>>,
+}
 
 impl Store {
     /// Reads the state, or starts with an empty one where no file exists.
@@ -71,8 +76,29 @@ impl Store {
         let then = Instant::now().checked_sub(ago);
         let earlier = self.earlier.as_ref().and_then(|earlier| {
             let earlier = earlier.lock().unwrap_or_else(PoisonError::into_inner);
-            earlier.iter().find(|(ended, _)| then.is_none_or(|then| *ended > then)).map(|(_, state)| Arc::clone(state))
+            let mut ended = earlier.ended.iter();
+            ended.find(|(ended, _)| then.is_none_or(|then| *ended > then)).map(|(_, state)| Arc::clone(state))
         });
+        Self::seeing(earlier, request).await
+    }
+
+    /// Keeps what is there now, for [`Store::as_it_was_before_the_last_call`].
+    pub fn remember_before_a_call(&self) {
+        let Some(earlier) = &self.earlier else { return };
+        let now = Arc::new(self.lock().clone());
+        earlier.lock().unwrap_or_else(PoisonError::into_inner).before_the_last_call = Some(now);
+    }
+
+    /// Runs `request`, which reads what was there before the last call that could change anything.
+    pub async fn as_it_was_before_the_last_call<T>(&self, request: impl Future<Output = T>) -> T {
+        let earlier = self
+            .earlier
+            .as_ref()
+            .and_then(|earlier| earlier.lock().unwrap_or_else(PoisonError::into_inner).before_the_last_call.clone());
+        Self::seeing(earlier, request).await
+    }
+
+    async fn seeing<T>(earlier: Option<Arc<State>>, request: impl Future<Output = T>) -> T {
         match earlier {
             Some(state) => EARLIER.scope(state, request).await,
             None => request.await,
@@ -105,9 +131,9 @@ impl Store {
     fn remember(&self, state: State) {
         let Some(earlier) = &self.earlier else { return };
         let mut earlier = earlier.lock().unwrap_or_else(PoisonError::into_inner);
-        earlier.push_back((Instant::now(), Arc::new(state)));
-        if earlier.len() > REMEMBERED {
-            earlier.pop_front();
+        earlier.ended.push_back((Instant::now(), Arc::new(state)));
+        if earlier.ended.len() > REMEMBERED {
+            earlier.ended.pop_front();
         }
     }
 

@@ -42,7 +42,7 @@ fn places(mode: usize) -> (u64, usize) {
 pub(super) async fn unlucky(cloud: &Cloud, mode: &str, places: RangeInclusive<u64>) -> (Operator, Arc<AtomicU64>) {
     let calls = Arc::new(AtomicU64::new(0));
     let (counted, fault) = (Arc::clone(&calls), Fault::Ask(mode.to_owned()));
-    let each_call = EachCall::choosing(move || {
+    let each_call = EachCall::choosing(move |_| {
         let call = counted.fetch_add(1, Ordering::SeqCst) + 1;
         places.contains(&call).then(|| fault.clone())
     });
@@ -219,7 +219,7 @@ async fn taking_back_goes_on_after_a_call_that_was_refused() {
     cloud.mood("1.1.0", "sick through the address");
     for place in 1..=8 {
         let (state, moved_from, calls) = (cloud.layout().state(), first.clone(), AtomicU64::new(0));
-        let each_call = EachCall::choosing(move || {
+        let each_call = EachCall::choosing(move |_| {
             let has_moved = Operator::holder_in(&state) != moved_from;
             (has_moved && calls.fetch_add(1, Ordering::SeqCst) + 1 == place).then(|| Fault::Ask("deny".to_owned()))
         });

@@ -182,6 +182,12 @@ impl Operator {
         cloud.state()["instances"][instance_id]["tags"]["veris:version"].as_str().unwrap_or_default().to_owned()
     }
 
+    /// The number of the deployment that launched it.
+    pub(crate) fn deployment_of(cloud: &Cloud, instance_id: &str) -> u64 {
+        let tag = cloud.state()["instances"][instance_id]["tags"]["veris:deployment"].clone();
+        tag.as_str().and_then(|tag| tag.rsplit_once('/')?.1.parse().ok()).unwrap_or_default()
+    }
+
     /// How each deployment ended.
     pub(crate) fn deployments(cloud: &Cloud) -> Vec<Option<String>> {
         let records = Self::records(cloud);

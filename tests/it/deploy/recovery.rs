@@ -46,14 +46,14 @@ async fn of_two_who_would_recover_the_second_does_not_begin_beside_the_first() {
     let over = Arc::new(AtomicBool::new(false));
     // Ada is held as soon as her recovery is under way, Bob until then: he has read that nobody leads what was left.
     let (state, is_over) = (cloud.layout().state(), Arc::clone(&over));
-    let ada = EachCall::choosing(move || {
+    let ada = EachCall::choosing(move |_| {
         while has_recovery(&state) && !is_over.load(Ordering::SeqCst) {
             std::thread::sleep(Duration::from_millis(5));
         }
         None
     });
     let (state, calls) = (cloud.layout().state(), AtomicU64::new(0));
-    let bob = EachCall::choosing(move || {
+    let bob = EachCall::choosing(move |_| {
         let looks_no_more = calls.fetch_add(1, Ordering::SeqCst) >= LOOKS;
         while looks_no_more && !has_recovery(&state) {
             std::thread::sleep(Duration::from_millis(5));

@@ -25,6 +25,8 @@ pub(super) enum Injection {
     Slow(Duration),
     /// It is answered from what was there this time ago, where it only reads.
     Stale(Duration),
+    /// It is answered from what was there before the last call that could change anything, where it only reads.
+    Unseen,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,7 +56,7 @@ impl Injection {
         }
         let unknown = || {
             let message =
-                format!("{HEADER} is error, throttle, deny, expire, lose, slow=MS or stale=MS, not `{value}`");
+                format!("{HEADER} is error, throttle, deny, expire, lose, slow=MS, stale=MS or unseen, not `{value}`");
             Fault::client("UnknownFault", message)
         };
         Self::parse(value).map(Some).ok_or_else(unknown)
@@ -73,6 +75,7 @@ impl Injection {
             ("lose", None) => Self::Lose,
             ("slow", Some(time)) => Self::Slow(time),
             ("stale", Some(time)) => Self::Stale(time),
+            ("unseen", None) => Self::Unseen,
             _ => return None,
         })
     }
@@ -97,12 +100,14 @@ impl Injection {
                 answer.await
             }
             Self::Stale(time) if only_reads(action) => cloud.store.as_it_was(time, answer).await,
-            Self::Stale(_) => answer.await,
+            Self::Unseen if only_reads(action) => cloud.store.as_it_was_before_the_last_call(answer).await,
+            Self::Stale(_) | Self::Unseen => answer.await,
         }
     }
 }
 
-fn only_reads(action: &str) -> bool {
+/// Whether a request with this action changes nothing.
+pub(super) fn only_reads(action: &str) -> bool {
     ["Describe", "Get", "List"].iter().any(|verb| action.starts_with(verb))
 }
 
@@ -141,7 +146,7 @@ mod tests {
     #[test]
     fn what_is_no_fault_is_refused() {
         assert_eq!(Injection::parse("stale=1500"), Some(Injection::Stale(Duration::from_millis(1500))));
-        for unknown in ["", "stale", "stale=", "stale=-1", "lose=3", "Error", "slow=99999999999"] {
+        for unknown in ["", "stale", "stale=", "stale=-1", "lose=3", "unseen=1", "Error", "slow=99999999999"] {
             assert_eq!(Injection::parse(unknown), None, "{unknown}");
         }
     }

@@ -48,6 +48,10 @@ async fn what_was_written_a_moment_ago_is_not_seen_yet() {
     assert_eq!(operator.ssm("PutParameter", put).await.status, 200);
     assert_eq!(names("stale=60000").await, before);
     assert_eq!(names("stale=0").await, before + 1);
+    assert_eq!(names("unseen").await, before);
+    let put = json!({"Name": "/two", "Value": "2", "Type": "String"});
+    assert_eq!(operator.ssm("PutParameter", put).await.status, 200);
+    assert_eq!(names("unseen").await, before + 1, "the call before the last one is seen");
 }
 
 #[tokio::test]

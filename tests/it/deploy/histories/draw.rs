@@ -1,15 +1,14 @@
 //! What happens next, drawn.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use fastrand::Rng;
 use veris::commands::launch::Launch;
 use veris::commands::promote::Promote;
 use veris::error::Report;
 use veris::exit_status::ExitStatus;
-use veris::fault_point::{EachCall, Fault};
 use veris::ledger::Keep;
 
+use super::luck::Luck;
+use super::turns::Order;
 use crate::deploy::operator::{Operator, fast, promote};
 use crate::stand_in::Cloud;
 
@@ -17,8 +16,9 @@ use crate::stand_in::Cloud;
 pub(super) enum Step {
     One(Command, Luck),
     /// Two operators at the same time.
-    Both((Command, Luck), (Command, Luck)),
-    Hand(Hand),
+    Both([(Command, Luck); 2], Order),
+    /// Done to one of those that it can be done to; the number tells which.
+    Hand(Hand, usize),
     Mood(&'static str, &'static str),
 }
 
@@ -27,22 +27,6 @@ pub(super) enum Command {
     Launch { version: &'static str, keep: Keep, promote: bool, force: bool },
     Promote { force: bool },
     RollBack { version: Option<&'static str>, force: bool },
-}
-
-/// What goes wrong while a command runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Luck {
-    Calm,
-    /// This happens to so many calls, from one on.
-    Fault {
-        mode: &'static str,
-        call: u64,
-        calls: u64,
-    },
-    /// The operator's machine dies before this call.
-    Dies {
-        call: u64,
-    },
 }
 
 /// What somebody does without the tool, to an instance that is not behind the address.
@@ -55,12 +39,16 @@ pub(super) enum Hand {
 
 pub(super) fn draw(random: &mut Rng, versions: &[&'static str]) -> Step {
     match random.u32(..20) {
-        0..12 => Step::One(command(random, versions), luck(random)),
+        0..12 => Step::One(command(random, versions), Luck::draw(random)),
         12..15 => {
-            let mut one = || (command(random, versions), survivable(luck(random)));
-            Step::Both(one(), one())
+            let mut one = || (command(random, versions), Luck::draw(random).survivable());
+            let both = [one(), one()];
+            Step::Both(both, Order { seed: random.u64(..), one_in: choose(random, &[1, 2, 4, 10]) })
         }
-        15..18 => Step::Hand(choose(random, &[Hand::PutBehindTheAddress, Hand::Stop, Hand::Terminate])),
+        15..18 => {
+            let hand = choose(random, &[Hand::PutBehindTheAddress, Hand::Stop, Hand::Terminate]);
+            Step::Hand(hand, random.usize(..60))
+        }
         _ => Step::Mood(
             choose(random, versions),
             choose(random, &["well", "sick", "sick through the address", "no chat"]),
@@ -81,22 +69,7 @@ fn command(random: &mut Rng, versions: &[&'static str]) -> Command {
     }
 }
 
-fn luck(random: &mut Rng) -> Luck {
-    const MODES: [&str; 7] = ["error", "throttle", "deny", "expire", "lose", "slow=150", "stale=400"];
-    let call = random.u64(1..=40);
-    match random.u32(..10) {
-        0..4 => Luck::Calm,
-        4..8 => Luck::Fault { mode: choose(random, &MODES), call, calls: choose(random, &[1, 1, 3]) },
-        _ => Luck::Dies { call },
-    }
-}
-
-/// Who dies beside another leaves work that the other may find and take over, which is a history of its own.
-fn survivable(luck: Luck) -> Luck {
-    if matches!(luck, Luck::Dies { .. }) { Luck::Calm } else { luck }
-}
-
-fn choose<T: Copy>(random: &mut Rng, all: &[T]) -> T {
+pub(super) fn choose<T: Copy>(random: &mut Rng, all: &[T]) -> T {
     all[random.usize(..all.len())]
 }
 
@@ -138,31 +111,17 @@ impl Command {
     }
 }
 
-impl Luck {
-    pub(super) fn each_call(self) -> EachCall {
-        let calls = AtomicU64::new(0);
-        EachCall::choosing(move || {
-            let now = calls.fetch_add(1, Ordering::SeqCst) + 1;
-            match self {
-                Self::Fault { mode, call, calls } if (call..call + calls).contains(&now) => {
-                    Some(Fault::Ask(mode.to_owned()))
-                }
-                Self::Dies { call } if now >= call => Some(Fault::Cut),
-                _ => None,
-            }
-        })
-    }
-}
-
 impl Hand {
-    pub(super) async fn perform(self, cloud: &Cloud, operator: &Operator, random: &mut Rng) -> String {
+    pub(super) async fn perform(self, which: usize, cloud: &Cloud, operator: &Operator) -> String {
         let holder = Operator::holder(cloud);
         let mut others = if self == Self::Terminate { Operator::existing(cloud) } else { Operator::running(cloud) };
-        others.retain(|id| *id != holder && (self == Self::Terminate || Operator::state_of(cloud, id) == "running"));
+        others.retain(|id| *id != holder);
         if others.is_empty() {
             return "there is none".to_owned();
         }
-        let id = &others[random.usize(..others.len())];
+        // Ids are drawn by the cloud; they were launched in one order.
+        others.sort_by_key(|id| Operator::deployment_of(cloud, id));
+        let id = &others[which % others.len()];
         let ec2 = &operator.context.clients.ec2;
         match self {
             Self::PutBehindTheAddress => operator.move_by_hand(cloud, id).await,

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::draw::{Command, Luck};
+use super::draw::Command;
+use super::luck::Luck;
 use crate::deploy::operator::Operator;
 use crate::stand_in::Cloud;
 
@@ -54,11 +55,14 @@ impl Model {
         assert!(!Operator::holder(cloud).is_empty());
     }
 
-    /// In seconds. What is sick need not be waited for.
+    /// In seconds. What is sick need not be waited for; where it is not known who will serve, whoever is well must have the time.
     pub(super) fn timeout(&self, command: Command) -> u64 {
-        let unwell = |version: &str| self.moods.get(version).is_some_and(|mood| *mood != "well");
-        let is_well = command.target().map_or(!super::VERSIONS.into_iter().any(unwell), |target| !unwell(target));
-        if is_well { super::PATIENCE } else { 1 }
+        let is_unwell = |version: &str| self.moods.get(version).is_some_and(|mood| *mood != "well");
+        match command.target() {
+            Some(target) if is_unwell(target) => 1,
+            None if super::VERSIONS.into_iter().any(is_unwell) => 10,
+            _ => super::PATIENCE,
+        }
     }
 
     fn is_sick(&self, version: &str) -> bool {
