@@ -112,11 +112,11 @@ def installed(parent, key, scratch):
     """Seconds from the start of the machine to SSH and to the first healthy answer, or to where it was cut off; and whether it was."""
     disk, console = scratch / "install.qcow2", scratch / "install.console"
     subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", parent / "disk.qcow2", disk, "30G"], check=True)
-    (name, processor), ssh_port, port = accelerator(), free_port(), free_port()
+    (name, processor, kernel_options), ssh_port, port = accelerator(), free_port(), free_port()
     machine = [
         "qemu-system-x86_64", "-machine", "q35", "-nodefaults", "-no-user-config", "-display", "none", "-accel", name, "-cpu", processor,
         "-smp", "2", "-m", "1024", "-kernel", parent / "vmlinuz", "-initrd", parent / "initrd", "-append",
-        "console=ttyS0 root=/dev/vda rw net.ifnames=0 mitigations=off panic=-1 cloud-init=disabled",
+        f"console=ttyS0 root=/dev/vda rw net.ifnames=0 mitigations=off panic=-1 cloud-init=disabled {kernel_options}",
         "-drive", f"file={disk},format=qcow2,if=virtio,cache=writeback,discard=unmap", "-serial", f"file:{console}",
         "-netdev", f"user,id=net,hostfwd=tcp:127.0.0.1:{ssh_port}-:22,hostfwd=tcp:127.0.0.1:{port}-:8000",
         "-device", "virtio-net-pci,netdev=net,romfile=",
@@ -187,7 +187,7 @@ systemd in the guest of the last launch: {" ".join(time_said.split())} What it s
     return f"""# To the first healthy answer: launched from an image, and installed at boot
 
 `benches/launch.sh {len(rounds)}` made this on {os.cpu_count()} cores of {model}; the load of the machine was {loads[0]} before and {loads[1]} at the end.
-Medians of {len(rounds)} launches, then one installation, with the same parent image, processor ({"/".join(accelerator())}), memory and number of cores. The server was
+Medians of {len(rounds)} launches, then one installation, with the same parent image, processor ({"/".join(accelerator()[:2])}), memory and number of cores. The server was
 compiled with opt-level {level}.
 
 | | seconds |

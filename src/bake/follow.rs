@@ -33,8 +33,8 @@ impl Pace {
     fn of(target: Target) -> Self {
         match target {
             Target::Local => Self {
-                shortest: Duration::from_secs(1),
-                longest: Duration::from_secs(3),
+                shortest: Duration::from_millis(250),
+                longest: Duration::from_secs(1),
                 deadline: Duration::from_hours(1),
             },
             Target::Aws => Self {

@@ -21,7 +21,7 @@ const DEADLINE: Duration = Duration::from_mins(30);
 /// More reboots than any sensible recipe asks for. The runner allows fifteen to one component.
 const MOST_REBOOTS: usize = 30;
 /// How often the log of a running instance is read.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
+const LOOK_AGAIN: Duration = Duration::from_millis(250);
 /// So that a headline and the newest lines of the log fit into the message of a workflow step.
 const LINE_LIMIT: usize = 96;
 /// How many lines of the log a failure quotes, where there is room.

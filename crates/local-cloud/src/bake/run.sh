@@ -1,12 +1,12 @@
 #!/bin/sh
 # Runs the components of one stage in a build or test instance. Lines that begin with `::` are read by the host.
+# To start a program takes an emulated processor its time, so the shell does what it can.
 set -u
 seed=$(cd "${0%/*}" && pwd)
 . "$seed/settings"
 state=${LOCAL_CLOUD_AGENT_STATE:-/var/lib/local-cloud-agent}
 
 finish() {
-    sync
     printf '::exit %s\n' "$1"
     # The machine goes off when this script ends. One that is to be looked at stays.
     [ "$1" -eq 0 ] || [ "$keep" = no ] || exec sleep infinity
@@ -24,7 +24,10 @@ index=0
 while [ "$index" -lt "$components" ]; do
     printf '::component %s\n' "$index"
     printf '%s\n' "$index" >"$state/component"
-    [ -s "$state/id" ] || cat /proc/sys/kernel/random/uuid >"$state/id" || finish 1
+    if [ ! -s "$state/id" ]; then
+        read -r id </proc/sys/kernel/random/uuid
+        printf '%s\n' "$id" >"$state/id" || finish 1
+    fi
     read -r id <"$state/id"
     status=0
     (cd "$work" && exec "$runner" run --config "$seed/config/$index.json" --phases "$phases" \
@@ -36,15 +39,19 @@ while [ "$index" -lt "$components" ]; do
         sync
         exit 194
     fi
-    printf '::summary %s\n' "$(tr -d '\r\n' <"$seed/summary.json")"
+    summary=
+    while IFS= read -r line || [ -n "$line" ]; do
+        summary=$summary$line
+    done <"$seed/summary.json"
+    printf '::summary %s\n' "$summary"
     [ "$status" -eq 0 ] || finish "$status"
-    rm -f "$state/id"
+    : >"$state/id"
     index=$((index + 1))
 done
 rm -rf "$runner" "$state"
 
 if [ "$sanitize" = yes ]; then
     printf '::sanitize\n'
-    work="$work" sh "$seed/sanitize.sh" || finish $?
+    work="$work" seed="$seed" sh "$seed/sanitize.sh" || finish $?
 fi
 finish 0

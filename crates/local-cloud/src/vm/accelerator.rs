@@ -37,7 +37,18 @@ impl Accelerator {
     pub(super) fn processor(self) -> &'static str {
         match self {
             Self::Kvm => "host",
-            Self::Tcg => "max",
+            // All that can be emulated, without what costs most where it is: more page tables, switches around each access to a program's
+            // memory, and instructions that copy byte by byte.
+            Self::Tcg => "max,-smap,-smep,-umip,-pku,-la57,-erms,-fsrm",
+        }
+    }
+
+    /// What the kernel is told of it. Emulated code is translated for the address where it lies, so with random addresses each program that
+    /// starts is translated anew, which takes a tenth of a second; and pages would be filled with zeros that nobody reads.
+    pub(super) fn kernel_options(self) -> &'static str {
+        match self {
+            Self::Kvm => "",
+            Self::Tcg => " norandmaps init_on_alloc=0",
         }
     }
 

@@ -139,7 +139,7 @@ impl Machine<'_> {
         let always = "console=ttyS0 root=/dev/vda rw net.ifnames=0 mitigations=off";
         let mode = if self.agent { "panic=-1 cloud-init=disabled local_cloud.agent" } else { "panic=10" };
         let saved = if self.beginning == Beginning::Boot { "" } else { " local_cloud.saved" };
-        format!("{always} {mode}{saved}")
+        format!("{always}{} {mode}{saved}", self.accelerator.kernel_options())
     }
 
     fn disks(&self, line: &mut Vec<OsString>) {

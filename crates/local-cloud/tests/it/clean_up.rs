@@ -70,7 +70,7 @@ impl Root {
             return None;
         }
         let root = Self(tempfile::tempdir().unwrap());
-        for folder in ["usr", "work", "dev"] {
+        for folder in ["usr", "work", "seed", "dev"] {
             fs_err::create_dir(root.path().join(folder)).unwrap();
         }
         for folder in ["bin", "sbin", "lib", "lib64"] {
@@ -92,7 +92,7 @@ impl Root {
     }
 
     fn clean(&self) {
-        let enter = "mount --bind /usr \"$0/usr\" && mount --bind /dev \"$0/dev\" && work=/work exec chroot \"$0\" /bin/sh /opt/sanitize.sh";
+        let enter = "mount --bind /usr \"$0/usr\" && mount --bind /dev \"$0/dev\" && work=/work seed=/seed exec chroot \"$0\" /bin/sh /opt/sanitize.sh";
         let mut command = Command::new("unshare");
         command.args(namespace()).args(["sh", "-c", enter]).arg(self.path());
         let output = command.output().unwrap();
