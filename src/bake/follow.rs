@@ -1,5 +1,6 @@
 //! Follows an image while Image Builder makes it, and shows each step.
 
+use std::collections::BTreeMap;
 use std::hash::{BuildHasher as _, Hasher as _};
 use std::time::{Duration, Instant};
 
@@ -7,9 +8,9 @@ use anyhow::Result;
 use aws_sdk_imagebuilder::types::{Image, ImageStatus, OutputResources};
 
 use super::baked::{StageTime, rounded};
-use super::kept;
 use super::remove::is_under_way;
 use super::timeline::{Event, Step, StepState, Timeline, workflow_kind};
+use super::{kept, outcome};
 use crate::aws;
 use crate::context::Context;
 use crate::environment::Target;
@@ -63,7 +64,7 @@ pub(super) async fn until_available(context: &Context, arn: &str, shield: &Shiel
     const FORGIVEN: u32 = 4;
     let pace = Pace::of(context.environment.target);
     let (started, mut pause, mut bad_looks) = (Instant::now(), pace.shortest, 0);
-    let mut show = Show::new(&context.printer);
+    let mut show = Show::new(&context.printer, outcome::last_times(context).await);
     loop {
         let looking = Box::pin(look(context, arn));
         match shield.run(async { Ok(looking.await) }).await? {
@@ -116,6 +117,8 @@ async fn look(context: &Context, arn: &str) -> Result<(Image, Vec<Step>)> {
 /// The stages on the screen.
 struct Show<'a> {
     printer: &'a Printer,
+    /// Seconds that the steps took the last time, by their titles.
+    last: BTreeMap<String, f64>,
     timeline: Timeline,
     /// Shown until the first step begins.
     waiting: Option<Stage>,
@@ -124,9 +127,9 @@ struct Show<'a> {
 }
 
 impl<'a> Show<'a> {
-    fn new(printer: &'a Printer) -> Self {
+    fn new(printer: &'a Printer, last: BTreeMap<String, f64>) -> Self {
         let waiting = Some(printer.stage("wait for Image Builder"));
-        Self { printer, timeline: Timeline::default(), waiting, open: Vec::new(), times: Vec::new() }
+        Self { printer, last, timeline: Timeline::default(), waiting, open: Vec::new(), times: Vec::new() }
     }
 
     /// Shows what is new; false if nothing is.
@@ -151,7 +154,10 @@ impl<'a> Show<'a> {
         if let Some(waiting) = self.waiting.take() {
             waiting.done("");
         }
-        let mut stage = self.printer.stage(step.title);
+        let mut stage = self.printer.stage(match self.last.get(&step.title) {
+            Some(seconds) => format!("{} (last time {seconds:.1} s)", step.title),
+            None => step.title.clone(),
+        });
         if step.state == StepState::Running && !step.message.is_empty() {
             stage.update(step.message);
         }

@@ -89,8 +89,13 @@ fn verify(cloud: &Cloud) {
 fn replace_by_second(cloud: &Cloud, url: &str) {
     let documents = Recipe::with("config/veris-chat.yaml", "tests/fixtures/documents-config.yaml");
     cloud.json(&["bake", "--version", "1.1.0", "--recipe", documents.path()]);
+    cloud.slow_metadata(Some(40));
+    let settings = cloud.env_file("QDRANT_URL=\nMODEL_ID=us.anthropic.claude-sonnet-4-5-20250929-v1:0\n");
     // It stays as it is, so that the way back takes a second.
-    let launched = cloud.json(&["launch", "--keep", "running", "--env-file", &cloud.env_file("QDRANT_URL=\n")]);
+    let launched = cloud.json(&["launch", "--keep", "running", "--env-file", &settings]);
+    cloud.slow_metadata(None);
+    let models = chat::get(&format!("{url}/v1/models"));
+    assert!(models.contains("claude-sonnet-4-5"), "it serves without its settings, which came late: {models}");
     assert_eq!(launched["url"], json!(url), "the address changed");
     assert_eq!(launched["version"], "1.1.0");
     assert_eq!(chat::version(url), "1.1.0");

@@ -60,7 +60,9 @@ fn an_image_is_shown_compared_and_explained() {
     ");
 
     let before = cloud.state();
-    cloud.json(&["bake", "--version", "1.3.0"]);
+    let baked = cloud.veris(&["bake", "--version", "1.3.0"]).output().unwrap();
+    let talk = crate::stand_in::talk(&baked);
+    assert!(baked.status.success() && talk.contains("build: ApplyBuildComponents (last time "), "{talk}");
     assert_ne!(cloud.state(), before);
     let differ = told(&cloud, &["diff", "1.2.3", "1.3.0"]);
     assert_eq!(explained.split_once('\n').unwrap().1, differ, "what was explained is what is different");

@@ -129,7 +129,10 @@ async fn serve(cloud: Arc<Cloud>, mut stream: UnixStream) {
         let (cloud, instance_id) = (Arc::clone(&cloud), instance_id.clone());
         async move {
             Ok::<_, Infallible>(match channel {
-                Channel::Metadata => service::metadata::handle(&cloud, &instance_id, &request.into_parts().0),
+                Channel::Metadata => {
+                    service::metadata::silence::keep(&cloud, &instance_id).await;
+                    service::metadata::handle(&cloud, &instance_id, &request.into_parts().0)
+                }
                 Channel::Endpoint => route::handle_http(&cloud, request).await,
             })
         }

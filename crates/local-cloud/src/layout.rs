@@ -36,6 +36,11 @@ impl Layout {
         self.directory.join("capacity.json")
     }
 
+    /// What a user writes to have a slow metadata service.
+    pub fn metadata(&self) -> PathBuf {
+        self.directory.join("metadata.json")
+    }
+
     pub fn guest_socket(&self) -> PathBuf {
         self.directory.join("guest.sock")
     }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::processes;
@@ -90,6 +90,15 @@ impl Cloud {
         let path = self.directory.path().join("test.env");
         std::fs::write(&path, text).unwrap();
         path.to_str().unwrap().to_owned()
+    }
+
+    /// For how long from its start on an instance's metadata service is silent.
+    pub(crate) fn slow_metadata(&self, seconds: Option<u32>) {
+        let path = self.local().join("metadata.json");
+        match seconds {
+            Some(seconds) => std::fs::write(path, json!({ "silentSeconds": seconds }).to_string()).unwrap(),
+            None => std::fs::remove_file(path).unwrap(),
+        }
     }
 
     pub(crate) fn state(&self) -> String {

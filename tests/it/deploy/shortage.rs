@@ -63,6 +63,20 @@ async fn where_there_is_no_machine_the_next_place_is_tried() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn where_the_quota_is_full_nothing_is_left_and_the_live_one_serves() {
+    let Some(cloud) = Cloud::with_versions(&["1.0.0", "1.1.0"]) else { return };
+    let ada = Operator::of(&cloud).await;
+    let first = ada.launch(&fast("1.0.0")).await.unwrap();
+    lack(&cloud, &serde_json::json!({"vcpus": 3}));
+    let error = veris::error::Report::new(&ada.launch(&fast("1.1.0")).await.unwrap_err()).to_string();
+    assert!(error.contains("VcpuLimitExceeded") && error.contains("no instance was left"), "{error}");
+    assert!(error.contains("hint: the account's quota is used up; terminate instances or ask for more"), "{error}");
+    assert_eq!(instances(&cloud).len(), 1, "what is refused for good is not tried elsewhere");
+    assert_eq!(Operator::holder(&cloud), first.instance_id);
+    assert_eq!(Operator::deployments(&cloud), [Some("live".to_owned()), Some("undone".to_owned())]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn after_a_lost_answer_nothing_else_is_tried_and_the_instance_is_found() {
     let Some(cloud) = Cloud::with_versions(&["1.0.0"]) else { return };
     let mut ada = Operator::of(&cloud).await;

@@ -1,23 +1,37 @@
-//! How many instances there is room for: without a limit, unless a user writes one into `capacity.json` to see what becomes of it.
+//! How many instances there is room for, and how many processors an account may have: without a limit, unless a user writes one into
+//! `capacity.json` to see what becomes of it.
 
 use std::collections::BTreeMap;
 use std::io;
 
 use crate::fault::Fault;
 use crate::layout::Layout;
-use crate::state::{InstanceState, State};
+use crate::state::{Instance, InstanceState, State};
 
-/// Fails as AWS does where there is no machine left of this type or in this subnet.
+/// Of every guest.
+const PROCESSORS: usize = 2;
+
+/// Fails as AWS does where there is no machine left of this type or in this subnet, or the account's quota is full.
 ///
-/// The file is `{"t3.small": 0, "subnet-0123456789abcdef0": 2}`: how many instances may run at once, by type or by subnet.
+/// The file is `{"t3.small": 0, "subnet-0123456789abcdef0": 2, "vcpus": 4}`: how many instances may run at once, by type or by subnet, and
+/// how many processors they may have in all.
 pub(super) fn check(layout: &Layout, state: &State, instance_type: &str, subnet: &str) -> Result<(), Fault> {
     let limits = read(layout)?;
+    let runs = |it: &&Instance| !matches!(it.state, InstanceState::Stopped | InstanceState::Terminated);
+    if let Some(quota) = limits.get("vcpus") {
+        let used = PROCESSORS * state.instances.values().filter(runs).count();
+        if used + PROCESSORS > *quota {
+            let message = format!(
+                "You have requested more vCPU capacity than your current vCPU limit of {quota} allows: {used} are in use, and \
+                 capacity.json of the local cloud sets the limit"
+            );
+            return Err(Fault::client("VcpuLimitExceeded", message));
+        }
+    }
     for name in [instance_type, subnet] {
         let Some(limit) = limits.get(name) else { continue };
-        let runs = |state| !matches!(state, InstanceState::Stopped | InstanceState::Terminated);
-        let is_one = |kind: &str, place: &str| kind == name || place == name;
-        let instances = state.instances.values();
-        let running = instances.filter(|it| runs(it.state) && is_one(&it.instance_type, &it.subnet_id)).count();
+        let is_one = |it: &&Instance| it.instance_type == name || it.subnet_id == name;
+        let running = state.instances.values().filter(runs).filter(is_one).count();
         if running >= *limit {
             let message = format!(
                 "We currently do not have sufficient {instance_type} capacity in {subnet}: capacity.json of the local cloud \
@@ -64,6 +78,9 @@ mod tests {
         assert_eq!(checked(limits, "t3.small", "subnet-1"), short);
         assert_eq!(checked(limits, "t3.medium", "subnet-2"), short);
         assert_eq!(checked(limits, "t3.large", "subnet-1"), Ok(()));
+        assert_eq!(checked(Some(r#"{"vcpus": 2}"#), "t3.large", "subnet-1"), Ok(()));
+        let full = Err("VcpuLimitExceeded".to_owned());
+        assert_eq!(checked(Some(r#"{"vcpus": 1, "t3.large": 0}"#), "t3.large", "subnet-1"), full);
         assert_eq!(checked(Some("none"), "t3.large", "subnet-1"), Err("InternalError".to_owned()));
     }
 }

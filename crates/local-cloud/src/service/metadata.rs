@@ -10,6 +10,7 @@ use crate::service::{Response, full};
 use crate::state::Instance;
 
 mod credentials;
+pub(crate) mod silence;
 mod token;
 mod tree;
 
