@@ -7,6 +7,8 @@ pub(crate) mod operator;
 mod recovery;
 mod shortage;
 
+use std::collections::BTreeSet;
+
 use serde_json::json;
 use veris::commands::launch::Launch;
 use veris::commands::promote::Promote;
@@ -76,6 +78,9 @@ async fn what_does_not_prove_itself_is_taken_back() {
         assert_eq!(Operator::holder(&cloud), first.instance_id);
         assert_eq!(Operator::running(&cloud), [first.instance_id.as_str()]);
     }
+    let state = cloud.state();
+    let addresses = state["instances"].as_object().unwrap().values().map(|instance| instance["address"].to_string());
+    assert_eq!(addresses.collect::<BTreeSet<_>>().len(), 2, "the address of what was terminated is free again");
     cloud.mood("1.1.0", "well");
     // It falls ill while it is watched.
     let watched = Launch { soak: Some(600), ..fast("1.1.0") };

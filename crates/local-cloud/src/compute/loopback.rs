@@ -7,7 +7,7 @@ use std::path::Path;
 use sha2::{Digest as _, Sha256};
 
 use crate::fault::Fault;
-use crate::state::State;
+use crate::state::{Instance, State};
 use crate::vm::machine::PORT;
 
 /// How many addresses are tried before something must be wrong with the machine.
@@ -18,7 +18,10 @@ pub(crate) const MOST_ELASTIC_IPS: u16 = 254 * 2;
 
 /// A free address for an instance, from 127.64.0.0 to 127.127.255.255.
 pub(super) fn for_instance(state: &State, directory: &Path) -> Result<Ipv4Addr, Fault> {
-    let taken = |address: &Ipv4Addr| state.instances.values().any(|instance| instance.address == *address);
+    // Of an instance that is terminated only the record is left, for an hour.
+    let remains = |instance: &&Instance| instance.terminated.is_none();
+    let taken =
+        |address: &Ipv4Addr| state.instances.values().filter(remains).any(|instance| instance.address == *address);
     free(directory, 64, taken)
 }
 
