@@ -36,7 +36,7 @@ pub struct GlobalArgs {
     /// Recipe to use, when recipes/ holds more than one
     #[arg(long, global = true, value_name = "FILE")]
     pub recipe: Option<PathBuf>,
-    /// Form of the data on stdout
+    /// Form of the data on stdout and of the events on stderr
     #[arg(long, global = true, value_name = "FORM", default_value = "text")]
     pub output: Output,
     /// Directory that holds recipes/; by default the nearest one upwards from here

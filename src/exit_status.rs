@@ -19,16 +19,23 @@ pub enum ExitStatus {
     Program(u8),
 }
 
+impl ExitStatus {
+    /// The number that the shell sees.
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Success => 0,
+            Self::Unhealthy => 1,
+            Self::UserError => 2,
+            Self::CloudError => 3,
+            Self::Internal => 4,
+            Self::Interrupted => 130,
+            Self::Program(status) => status,
+        }
+    }
+}
+
 impl From<ExitStatus> for std::process::ExitCode {
     fn from(status: ExitStatus) -> Self {
-        Self::from(match status {
-            ExitStatus::Success => 0,
-            ExitStatus::Unhealthy => 1,
-            ExitStatus::UserError => 2,
-            ExitStatus::CloudError => 3,
-            ExitStatus::Internal => 4,
-            ExitStatus::Interrupted => 130,
-            ExitStatus::Program(status) => status,
-        })
+        Self::from(status.code())
     }
 }

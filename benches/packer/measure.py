@@ -92,10 +92,12 @@ class Veris:
         ) as process:
             for line in process.stderr:
                 log.append(f"{time.monotonic() - begin:8.2f}  {line}")
-                if line.startswith("build: LaunchBuildInstance"):
-                    numbers.setdefault("start", time.monotonic() - begin)
+                event = json.loads(line)
+                happened = event["event"], event.get("stage")
+                if happened == ("stage-started", "build: LaunchBuildInstance"):
+                    numbers["start"] = time.monotonic() - begin
                 # The guest of the test boot counts when it has ended, so it is not in this number.
-                if line.startswith("build: TerminateBuildInstance") and "✓" in line:
+                if happened == ("stage-done", "build: TerminateBuildInstance"):
                     numbers["cpu"] = self.cpu(process.pid) - before
             answer = process.stdout.read()
             # It has ended, but nobody has waited for it, so the kernel still knows.

@@ -154,10 +154,7 @@ impl<'a> Show<'a> {
         if let Some(waiting) = self.waiting.take() {
             waiting.done("");
         }
-        let mut stage = self.printer.stage(match self.last.get(&step.title) {
-            Some(seconds) => format!("{} (last time {seconds:.1} s)", step.title),
-            None => step.title.clone(),
-        });
+        let mut stage = self.printer.stage_again(&step.title, self.last.get(&step.title).copied());
         if step.state == StepState::Running && !step.message.is_empty() {
             stage.update(step.message);
         }
@@ -173,7 +170,7 @@ impl<'a> Show<'a> {
         match step.state {
             StepState::Failed => stage.fail(""),
             // The clock of a stage that was never seen running shows nothing.
-            _ if unseen && seconds >= 0.1 => stage.done(format!("took {seconds:.1} s")),
+            _ if unseen && seconds >= 0.1 => stage.done_unseen(seconds),
             _ => stage.done(""),
         }
     }

@@ -1,10 +1,11 @@
-//! Progress of one stage: a spinner on a terminal, plain lines elsewhere.
+//! Progress of one stage: a spinner on a terminal, plain lines or events elsewhere.
 
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::Printer;
+use super::event::{Event, rounded};
+use super::{Output, Printer};
 
 /// One stage under way. A stage that is dropped without [`Stage::done`] is shown as failed.
 #[derive(Debug)]
@@ -20,11 +21,24 @@ pub struct Stage {
     ended: bool,
 }
 
+/// How a stage ended.
+#[derive(Debug, Clone, Copy)]
+enum End {
+    Good,
+    Bad,
+}
+
 impl Stage {
-    pub(super) fn new(printer: Printer, name: String) -> Self {
+    pub(super) fn new(printer: Printer, name: String, last_seconds: Option<f64>) -> Self {
+        let name = match (printer.output, last_seconds) {
+            (Output::Text, Some(seconds)) => format!("{name} (last time {seconds:.1} s)"),
+            _ => name,
+        };
         let spinner = printer.terminal.then(|| printer.screen.add(spinner(&name)));
-        if spinner.is_none() {
-            printer.talk(format_args!("{name} …"));
+        match printer.output {
+            Output::Json => printer.event(Event::StageStarted { stage: &name, last_seconds }),
+            Output::Text if spinner.is_none() => printer.talk(format_args!("{name} …")),
+            Output::Text => {}
         }
         Self { printer, name, started: Instant::now(), spinner, lines: Vec::new(), shown: Vec::new(), ended: false }
     }
@@ -40,7 +54,10 @@ impl Stage {
         }
         for line in lines {
             if !self.shown.iter().any(|shown| shown == line) {
-                self.printer.talk(format_args!("{}: {line}", self.name));
+                match self.printer.output {
+                    Output::Text => self.printer.talk(format_args!("{}: {line}", self.name)),
+                    Output::Json => self.printer.event(Event::StageProgress { stage: &self.name, text: line }),
+                }
                 self.shown.push(line.to_owned());
             }
         }
@@ -60,21 +77,40 @@ impl Stage {
 
     /// Ends the stage well; `text` says with what result and may be empty.
     pub fn done(mut self, text: impl AsRef<str>) {
-        self.end("✓", text.as_ref());
+        self.end(End::Good, self.elapsed().as_secs_f64(), text.as_ref());
+    }
+
+    /// Ends a stage well that was over before it was seen, and had taken so many seconds.
+    pub fn done_unseen(mut self, seconds: f64) {
+        match self.printer.output {
+            Output::Text => self.end(End::Good, self.elapsed().as_secs_f64(), &format!("took {seconds:.1} s")),
+            Output::Json => self.end(End::Good, seconds, ""),
+        }
     }
 
     /// Ends the stage badly. The error itself is printed by the caller.
     pub fn fail(mut self, text: impl AsRef<str>) {
-        self.end("✗", text.as_ref());
+        self.end(End::Bad, self.elapsed().as_secs_f64(), text.as_ref());
     }
 
     pub fn elapsed(&self) -> Duration {
         self.started.elapsed()
     }
 
-    fn end(&mut self, mark: &str, text: &str) {
+    fn end(&mut self, end: End, seconds: f64, text: &str) {
         self.ended = true;
-        let seconds = self.started.elapsed().as_secs_f64();
+        if self.printer.output == Output::Json {
+            let (stage, seconds) = (self.name.as_str(), rounded(seconds));
+            self.printer.event(match end {
+                End::Good => Event::StageDone { stage, seconds, text },
+                End::Bad => Event::StageFailed { stage, seconds, text },
+            });
+            return;
+        }
+        let mark = match end {
+            End::Good => "✓",
+            End::Bad => "✗",
+        };
         let separator = if text.is_empty() { "" } else { ": " };
         for line in self.lines.drain(..) {
             line.finish_and_clear();
@@ -91,7 +127,7 @@ impl Stage {
 impl Drop for Stage {
     fn drop(&mut self) {
         if !self.ended {
-            self.end("✗", "");
+            self.end(End::Bad, self.elapsed().as_secs_f64(), "");
         }
     }
 }

@@ -14,6 +14,7 @@ mod disk_check;
 mod doctor;
 mod env_file;
 mod errors;
+mod events;
 mod firewall;
 mod gc;
 mod guest_binary;
