@@ -35,6 +35,24 @@ pub struct Clients {
     pub signed: signed::Signed,
     /// What signs the calls of all of them.
     pub credentials: Option<SharedCredentialsProvider>,
+    made_of: MadeOf,
+}
+
+/// What is needed to make the same clients again.
+#[derive(Debug, Clone)]
+struct MadeOf {
+    config: SdkConfig,
+    bucket_region: Region,
+    target: Target,
+    each_call: EachCall,
+}
+
+impl MadeOf {
+    fn of(config: SdkConfig, environment: &Environment) -> Self {
+        let bucket_region = environment.bucket_region.as_ref().unwrap_or(&environment.region);
+        let bucket_region = Region::new(bucket_region.clone());
+        Self { config, bucket_region, target: environment.target, each_call: EachCall::default() }
+    }
 }
 
 impl Clients {
@@ -44,12 +62,12 @@ impl Clients {
             Target::Local => return Self::of_local_cloud(&crate::local::layout()?, environment).await,
             Target::Aws => real(environment).await?,
         };
-        Ok(Self::new(&config, environment.target, &EachCall::default()))
+        Ok(Self::new(MadeOf::of(config, environment)))
     }
 
     /// Clients of the local cloud in these directories, which must run.
     pub async fn of_local_cloud(layout: &Layout, environment: &Environment) -> Result<Self> {
-        Ok(Self::new(&local::config(layout, environment).await?, Target::Local, &EachCall::default()))
+        Ok(Self::new(MadeOf::of(local::config(layout, environment).await?, environment)))
     }
 
     /// Clients of the local cloud whose calls fail as a test wants it. They wait less before they try again, and may be held as long
@@ -58,7 +76,7 @@ impl Clients {
         let retries = RetryConfig::standard().with_initial_backoff(Duration::from_millis(10));
         let config = local::config(layout, environment).await?.into_builder();
         let config = config.retry_config(retries).timeout_config(TimeoutConfig::disabled()).build();
-        Ok(Self::new(&config, Target::Local, each_call))
+        Ok(Self::new(MadeOf { each_call: each_call.clone(), ..MadeOf::of(config, environment) }))
     }
 
     /// Clients of another emulator of AWS, for tests. Beyond loopback there is none.
@@ -68,14 +86,23 @@ impl Clients {
         }
         let nobody = Credentials::new("test", "test", None, None, "an emulator of AWS");
         let config = local::at(format!("http://{address}"), nobody, environment);
-        Ok(Self::new(&config, Target::Local, &EachCall::default()))
+        Ok(Self::new(MadeOf::of(config, environment)))
     }
 
-    fn new(config: &SdkConfig, target: Target, each_call: &EachCall) -> Self {
+    /// The same clients for another region. The bucket stays where it is.
+    #[must_use]
+    pub fn in_region(&self, region: &str) -> Self {
+        let config = self.made_of.config.to_builder().region(Region::new(region.to_owned())).build();
+        Self::new(MadeOf { config, ..self.made_of.clone() })
+    }
+
+    fn new(made_of: MadeOf) -> Self {
+        let MadeOf { config, bucket_region, target, each_call } = &made_of;
         let image_builder =
             aws_sdk_imagebuilder::config::Builder::from(config).retry_classifier(throttling::TooManyRequests);
         // The local cloud is one host; a bucket cannot be a host name below it.
-        let s3 = aws_sdk_s3::config::Builder::from(config).force_path_style(target == Target::Local);
+        let s3 = aws_sdk_s3::config::Builder::from(config).force_path_style(*target == Target::Local);
+        let s3 = s3.region(bucket_region.clone());
         let ec2 = aws_sdk_ec2::config::Builder::from(config);
         let instance_connect = aws_sdk_ec2instanceconnect::config::Builder::from(config);
         let ssm = aws_sdk_ssm::config::Builder::from(config);
@@ -95,6 +122,7 @@ impl Clients {
             sts: aws_sdk_sts::Client::from_conf(sts.interceptor(each_call.clone()).build()),
             signed: signed::Signed::new(config),
             credentials: config.credentials_provider(),
+            made_of,
         }
     }
 }

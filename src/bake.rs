@@ -11,6 +11,7 @@ mod configuration;
 mod contents;
 mod create;
 mod disk;
+mod distribute;
 mod explain;
 mod follow;
 mod journal;
@@ -44,8 +45,8 @@ use self::leftovers::Found;
 use self::names::Names;
 use self::plan::Plan;
 pub use self::publish::{folder, parameter};
-pub use self::remove::deregister;
 pub(crate) use self::remove::{created as remove, image_builds, is_under_way};
+pub use self::remove::{deregister, parameter as remove_parameter};
 pub(crate) use self::retire::is_ours;
 pub use self::retire::remove_version;
 use crate::check::{self, Scope};
@@ -95,7 +96,10 @@ async fn plan(context: &Context, options: Options) -> Result<Plan> {
 pub async fn bake(context: &Context, options: Options) -> Result<Baked> {
     let (started, skip) = (Instant::now(), options.skip_disk_check);
     let (plan, mut journal) = match prepare(context, options).await? {
-        Prepared::Found(image) => return Ok(Baked::found(&image, started.elapsed())),
+        Prepared::Found(image) => {
+            distribute::image(context, &image).await?;
+            return Ok(Baked::found(&image, started.elapsed()));
+        }
         Prepared::New(plan, journal) => (plan, journal),
     };
     let shield = context.interrupt.shield();
@@ -104,8 +108,21 @@ pub async fn bake(context: &Context, options: Options) -> Result<Baked> {
         finish(context, &journal.release, &build, (&shield, skip)).await
     };
     let result = Box::pin(baking).await;
-    let (image_id, stages) = end(context, journal, result).await?;
+    let (image_id, mut stages) = end(context, journal, result).await?;
+    stages.extend(distributed(context, &image_id, &shield).await?);
     Ok(Baked::created(&plan.release(), image_id, stages, started.elapsed()))
+}
+
+/// The image is made and proven, and no journal is needed any more: whatever happens now, it stays.
+async fn distributed(context: &Context, image_id: &str, shield: &Shield) -> Result<Vec<StageTime>> {
+    if context.recipe.distribution.is_empty() {
+        return Ok(Vec::new());
+    }
+    let images = images::find(context).await?;
+    match images.iter().find(|image| image.image_id == image_id) {
+        Some(image) => shield.run(Box::pin(distribute::image(context, image))).await,
+        None => Err(cloud(format!("EC2 does not show {image_id} any more")).hint("run `veris bake` again").into()),
+    }
 }
 
 /// Has Image Builder begin, and leaves it alone.
@@ -143,7 +160,8 @@ pub async fn resume(context: &Context, options: Options) -> Result<Baked> {
         context.printer.talk(format_args!("{build} goes on; `veris bake --resume` follows it again"));
         return Err(Failure::interrupted("interrupted").into());
     }
-    let (image_id, stages) = end(context, journal, result).await?;
+    let (image_id, mut stages) = end(context, journal, result).await?;
+    stages.extend(distributed(context, &image_id, &shield).await?);
     Ok(Baked::created(&release, image_id, stages, started.elapsed()))
 }
 
@@ -155,17 +173,18 @@ enum Prepared {
 }
 
 async fn prepare(context: &Context, options: Options) -> Result<Prepared> {
+    context.environment.must_own_images("bake")?;
     check(context).await?;
     let skip = options.skip_disk_check;
     let mut plan = plan(context, options).await?;
-    let images = images::find(&context.clients, &context.recipe).await?;
+    let images = images::find(context).await?;
     if let Some(found) = found(&plan, &images)? {
         conclude(context, &plan, &found, skip).await?;
-        publish::image(context, &found, &images).await;
+        publish::image(context, &context.clients, &found, &images).await;
         return Ok(Prepared::Found(found));
     }
     let (journal, waited) = Journal::open(context, plan.release()).await?;
-    if waited && let Some(found) = found(&plan, &images::find(&context.clients, &context.recipe).await?)? {
+    if waited && let Some(found) = found(&plan, &images::find(context).await?)? {
         drop(journal);
         conclude(context, &plan, &found, skip).await?;
         return Ok(Prepared::Found(found));
@@ -284,9 +303,9 @@ async fn finish(
     let (proof, reading) = prove(context, release, &image_id, (shield, skip_disk_check)).await?;
     stages.extend(reading);
     outcome::keep(context, release, &image_id, &stages, proof).await;
-    let images = images::find(&context.clients, &context.recipe).await?;
+    let images = images::find(context).await?;
     if let Some(image) = images.iter().find(|image| image.image_id == image_id) {
-        publish::image(context, image, &images).await;
+        publish::image(context, &context.clients, image, &images).await;
     }
     Ok((image_id, stages))
 }

@@ -74,6 +74,9 @@ pub struct VolumeInput {
     pub size_gib: u32,
     /// EBS volume type.
     pub kind: String,
+    /// By which key it is encrypted; absent where the account decides, so that older digests stay what they were.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub encryption: Option<String>,
 }
 
 /// A file that takes part in a bake.

@@ -156,7 +156,7 @@ async fn image_builder(context: &Context) -> Result<String> {
 }
 
 async fn baked(context: &Context) -> Result<String> {
-    let images = images::find(&context.clients, &context.recipe).await?;
+    let images = images::find(context).await?;
     Ok(match images.first() {
         Some(newest) => format!("{} are baked, the newest is {}", images.len(), newest.version),
         None => "none is baked yet".to_owned(),
@@ -223,7 +223,7 @@ async fn key_pair(context: &Context) -> Result<String> {
 /// EC2 itself says whether a launch would be allowed, and whether profile, groups and type are there.
 async fn launching(context: &Context, parent: &str) -> Result<String> {
     // A policy may allow our own images alone.
-    let images = images::find(&context.clients, &context.recipe).await?;
+    let images = images::find(context).await?;
     let image = images.first().map_or(parent, |image| &image.image_id);
     let environment = &context.environment;
     for place in environment.places() {

@@ -8,6 +8,7 @@ use std::net::Ipv4Addr;
 use std::str::FromStr;
 
 pub use self::place::{InstanceTypes, Place};
+use crate::error::{Failure, user};
 use crate::requirements::Requirements;
 
 /// Name of an environment, such as `local` or `prod`.
@@ -37,6 +38,10 @@ pub struct Environment {
     pub address: ElasticIp,
     /// Bucket of the artifacts that build instances download.
     pub bucket: String,
+    /// Where the bucket is, if that is another region.
+    pub bucket_region: Option<String>,
+    /// The account whose images are launched here, where that is another one.
+    pub image_owner: Option<String>,
     /// How build and test instances are made.
     pub build: Build,
     /// What an image must have to be launched here.
@@ -78,6 +83,14 @@ impl Environment {
         self.name == EnvironmentName::local()
     }
 
+    /// Refuses what changes images where they are another account's.
+    pub fn must_own_images(&self, command: &str) -> Result<(), Failure> {
+        let Some(owner) = &self.image_owner else { return Ok(()) };
+        let problem =
+            format!("environment `{}` launches images of account {owner}, and has none of its own", self.name);
+        Err(user(problem).hint(format!("run `veris {command}` with an environment of that account")))
+    }
+
     /// The built-in environment, which no recipe can change.
     pub fn local() -> Self {
         let endpoint = "http://169.254.170.2";
@@ -98,6 +111,8 @@ impl Environment {
             subnets: Vec::new(),
             address: ElasticIp::Allocate,
             bucket: "veris-local".to_owned(),
+            bucket_region: None,
+            image_owner: None,
             build: Build {
                 instance_type: "t3.medium".to_owned(),
                 instance_profile: "local-instance-profile".to_owned(),

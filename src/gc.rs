@@ -5,6 +5,7 @@
 
 mod bucket;
 mod builder;
+mod copies;
 mod parameters;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -58,7 +59,8 @@ pub struct Kept {
 
 /// Looks for orphans that are older than `age`; changes nothing.
 pub async fn plan(context: &Context, age: Duration) -> Result<Plan> {
-    let images = images::find(&context.clients, &context.recipe).await?;
+    context.environment.must_own_images("gc")?;
+    let images = images::find(context).await?;
     let versions: BTreeSet<Version> = images.iter().map(|image| image.version.clone()).collect();
     let builder = builder::orphans(context, &versions).await?;
     let mut reasons: BTreeMap<Version, String> = BTreeMap::new();
@@ -69,13 +71,16 @@ pub async fn plan(context: &Context, age: Duration) -> Result<Plan> {
         let why = format!("its bake was interrupted on this machine; `veris bake --version {version}` goes on with it");
         reasons.entry(version).or_insert(why);
     }
-    let parameters = parameters::orphans(context, &versions).await?;
+    let parameters = parameters::orphans(context, (&context.clients, None), &versions).await?;
+    let copies = copies::orphans(context, &versions).await?;
     let instances = bake::kept(context).await?.into_iter().map(|kept| (None, Orphan::instance(kept)));
     let bucket = bucket::orphans(context, &images, !reasons.is_empty()).await?;
     let mut plan = Plan { remove: Vec::new(), keep: bucket.keep };
+    plan.keep.extend(copies.keep);
     let oldest = Timestamp::now().checked_sub(age).unwrap_or(Timestamp::MIN);
     for (version, orphan) in instances
         .chain(parameters)
+        .chain(copies.orphans)
         .chain(builder.orphans)
         .chain(bucket.orphans.into_iter().map(|orphan| (None, orphan)))
     {

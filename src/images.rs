@@ -7,8 +7,8 @@ use semver::Version;
 use serde::Serialize;
 
 use crate::aws::{self, Clients};
-use crate::error::{Failure, user};
-use crate::recipe::Recipe;
+use crate::context::Context;
+use crate::error::{Failure, cloud, user};
 use crate::tags;
 
 /// An AMI with the tags of a bake.
@@ -25,9 +25,9 @@ pub struct BakedImage {
     pub state: String,
 }
 
-/// Every image of the recipe's service, newest version first.
-pub async fn find(clients: &Clients, recipe: &Recipe) -> Result<Vec<BakedImage>> {
-    Ok(baked(&describe(clients, recipe).await?))
+/// Every image of the recipe's service in the environment, newest version first.
+pub async fn find(context: &Context) -> Result<Vec<BakedImage>> {
+    Ok(baked(&describe(context).await?))
 }
 
 /// Those among them that a bake has made, newest version first.
@@ -44,18 +44,47 @@ pub fn gib(image: &Image) -> u32 {
 }
 
 /// The images as EC2 describes them.
-pub async fn describe(clients: &Clients, recipe: &Recipe) -> Result<Vec<Image>> {
-    let service = recipe.service.to_string();
-    let filter = Filter::builder().name(format!("tag:{}", tags::SERVICE)).values(&service).build();
+pub async fn describe(context: &Context) -> Result<Vec<Image>> {
+    describe_with(&context.clients, context).await
+}
+
+/// The same in the region of these clients. Nobody sees the tags of another account's image, so that those are found by their names.
+pub async fn describe_with(clients: &Clients, context: &Context) -> Result<Vec<Image>> {
+    let service = context.recipe.service.to_string();
+    let owner = context.environment.image_owner.as_deref();
+    let filter = match owner {
+        None => Filter::builder().name(format!("tag:{}", tags::SERVICE)).values(&service).build(),
+        Some(_) => Filter::builder().name("name").values(format!("{service}-*")).build(),
+    };
     let answer = clients
         .ec2
         .describe_images()
-        .owners("self")
+        .owners(owner.unwrap_or("self"))
         .filters(filter)
         .send()
         .await
         .map_err(|error| aws::describe(&format!("list the images of {service}"), &error))?;
     Ok(answer.images.unwrap_or_default())
+}
+
+/// One image, which must be there.
+pub async fn describe_one(clients: &Clients, id: &str) -> Result<Image> {
+    let answer = clients.ec2.describe_images().image_ids(id).send().await;
+    let answer = answer.map_err(|error| aws::describe(&format!("look at {id}"), &error))?;
+    let image = answer.images.and_then(|images| images.into_iter().next());
+    Ok(image.ok_or_else(|| cloud(format!("EC2 does not show {id}")))?)
+}
+
+/// What a bake writes into the description of its image, for accounts that do not see its tags.
+pub fn description(service: &str, version: &Version, digest: &str) -> String {
+    format!("{service} {version} (bake digest {digest})")
+}
+
+/// Service, version and digest of a description.
+fn described(text: &str) -> Option<(String, Version, String)> {
+    let (named, digest) = text.strip_suffix(')')?.split_once(" (bake digest ")?;
+    let (service, version) = named.split_once(' ')?;
+    Some((service.to_owned(), version.parse().ok()?, digest.to_owned()))
 }
 
 /// The image of `version`, or the newest one.
@@ -88,15 +117,21 @@ pub fn choose<'a>(
 fn read(image: &Image) -> Option<BakedImage> {
     let tag = |key| value(image.tags(), key);
     let id = image.image_id()?;
-    let Some(version) = tag(tags::VERSION).and_then(|version| Version::parse(version).ok()) else {
-        tracing::warn!("image {id} has no readable tag {}; it is ignored", tags::VERSION);
-        return None;
+    let (service, version, digest) = match tag(tags::SERVICE) {
+        None => described(image.description()?)?,
+        Some(service) => {
+            let Some(version) = tag(tags::VERSION).and_then(|version| Version::parse(version).ok()) else {
+                tracing::warn!("image {id} has no readable tag {}; it is ignored", tags::VERSION);
+                return None;
+            };
+            (service.to_owned(), version, tag(tags::DIGEST)?.to_owned())
+        }
     };
     Some(BakedImage {
-        service: tag(tags::SERVICE)?.to_owned(),
+        service,
         version,
         image_id: id.to_owned(),
-        digest: tag(tags::DIGEST)?.to_owned(),
+        digest,
         commit: tag(tags::COMMIT).unwrap_or_default().to_owned(),
         created: image.creation_date().and_then(|date| date.parse().ok()),
         state: image.state().map(|state| state.as_str().to_owned()).unwrap_or_default(),
@@ -142,5 +177,18 @@ mod tests {
     fn an_image_with_foreign_tags_is_ignored() {
         let image = Image::builder().image_id("ami-1").tags(Tag::builder().key(tags::VERSION).value("latest").build());
         assert_eq!(read(&image.build()), None);
+    }
+
+    #[test]
+    fn an_image_of_another_account_is_known_by_its_description() {
+        let description = description("veris-chat", &Version::new(1, 2, 3), "0badc0de");
+        let image = Image::builder().image_id("ami-1").description(description).build();
+        let read = read(&image).unwrap();
+        assert_eq!(
+            (read.service.as_str(), read.version, read.digest.as_str()),
+            ("veris-chat", Version::new(1, 2, 3), "0badc0de")
+        );
+        let other = Image::builder().image_id("ami-2").description("veris-chat, by hand").build();
+        assert_eq!(super::read(&other), None);
     }
 }

@@ -18,8 +18,9 @@ pub(crate) use self::lease::LENGTH;
 pub use self::lease::Lease;
 pub use self::record::{Ending, Keep, Kind, Origin, Outcome, Record, Served, Target, Task};
 pub use self::watch::settle;
-use crate::aws;
+use crate::aws::{self, Clients};
 use crate::context::Context;
+use crate::environment::EnvironmentName;
 use crate::error::{cloud, user};
 
 /// Entries that are kept. `GetParametersByPath` answers ten at a time, so that reading them all takes five calls.
@@ -45,8 +46,12 @@ pub struct Entry {
 
 impl Ledger {
     pub fn of(context: &Context) -> Self {
-        let path = format!("/veris/{}/{}", context.recipe.service, context.environment.name);
-        Self { ssm: context.clients.ssm.clone(), path }
+        Self::of_environment(context, &context.clients, &context.environment.name)
+    }
+
+    /// The ledger of another environment, where these clients see it.
+    pub fn of_environment(context: &Context, clients: &Clients, environment: &EnvironmentName) -> Self {
+        Self { ssm: clients.ssm.clone(), path: format!("/veris/{}/{environment}", context.recipe.service) }
     }
 
     /// Every entry, oldest first.

@@ -11,6 +11,7 @@ pub mod cli;
 pub mod commands;
 pub mod component;
 pub mod context;
+pub mod copies;
 pub mod demo;
 pub mod deploy;
 pub mod digest;

@@ -52,6 +52,9 @@ pub struct RecipeFields {
     pub device: String,
     pub size_gib: u32,
     pub volume_type: String,
+    /// `default`, or the key that the recipe names; absent where the account decides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encryption: Option<String>,
     pub port: u16,
     pub env_file: String,
 }

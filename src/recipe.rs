@@ -2,6 +2,7 @@
 //!
 //! A [`Recipe`] exists only if every value in the file was understood and every file that it names is there.
 
+mod distribution;
 mod draft;
 mod error;
 mod field;
@@ -12,6 +13,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+pub use self::distribution::Distribution;
 pub use self::draft::{Draft, DraftFile, read};
 pub use self::error::RecipeError;
 pub use self::field::{GlibcVersion, ServiceName, release_version};
@@ -42,6 +44,8 @@ pub struct Recipe {
     pub components: Vec<PathBuf>,
     /// The root volume.
     pub volume: Volume,
+    /// Where images go beside the region and the account that bake them.
+    pub distribution: Distribution,
     /// The port on which the service answers.
     pub port: u16,
     /// Path in the image of the file that user data writes.
@@ -88,6 +92,17 @@ pub struct Volume {
     pub size_gib: u32,
     /// EBS volume type.
     pub kind: VolumeKind,
+    /// By which key it is encrypted. Without one the account's own settings decide.
+    pub encryption: Option<EncryptionKey>,
+}
+
+/// A key of KMS.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EncryptionKey {
+    /// The account's default key for EBS.
+    Default,
+    /// An alias such as `alias/veris`, an id, or an ARN.
+    Named(String),
 }
 
 /// The EBS volume types that can hold a root volume of an instance today.
@@ -105,6 +120,16 @@ impl VolumeKind {
         match self {
             Self::Gp3 => "gp3",
             Self::Gp2 => "gp2",
+        }
+    }
+}
+
+impl EncryptionKey {
+    /// `default`, or the key as the recipe names it.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Default => "default",
+            Self::Named(key) => key,
         }
     }
 }

@@ -8,7 +8,7 @@ pub use self::policy::{Account, Statement, statements};
 
 use crate::environment::{ElasticIp, Environment};
 use crate::error::{Failure, internal};
-use crate::recipe::ServiceName;
+use crate::recipe::{EncryptionKey, Recipe};
 use crate::template;
 
 /// A role of instances, under the name of their instance profile.
@@ -18,12 +18,17 @@ struct Role<'a> {
     serves: bool,
 }
 
-/// The template for one environment of a service.
-pub fn template(service: &ServiceName, environment: &Environment) -> Result<String, Failure> {
+/// The template for one environment of a recipe.
+pub fn template(recipe: &Recipe, environment: &Environment) -> Result<String, Failure> {
     let render = || {
         let roles: Vec<Value> = roles(environment).iter().map(Role::as_value).collect();
+        let regions = recipe.distribution.regions.iter().filter(|region| **region != environment.region);
         let variables = context! {
-            service => service.as_str(),
+            service => recipe.service.as_str(),
+            regions => regions.cloned().collect::<Vec<_>>(),
+            accounts => &recipe.distribution.accounts,
+            owner => &environment.image_owner,
+            key => key(recipe),
             environment => environment.name.as_str(),
             region => &environment.region,
             bucket => &environment.bucket,
@@ -34,6 +39,16 @@ pub fn template(service: &ServiceName, environment: &Environment) -> Result<Stri
         template::environment()?.render_str(include_str!("setup/template.yaml"), variables)
     };
     render().map_err(|error| internal("failed to write the template").source(error))
+}
+
+/// What a policy says of the recipe's own key; nothing where there is none. The account's default key asks for no permission.
+fn key(recipe: &Recipe) -> Option<Value> {
+    let Some(EncryptionKey::Named(key)) = &recipe.volume.encryption else { return None };
+    Some(match key.strip_prefix("alias/") {
+        Some(_) => context! { resource => "key/*", alias => key },
+        None if key.starts_with("arn:") => context! { arn => key },
+        None => context! { resource => format!("key/{key}") },
+    })
 }
 
 /// One role where the instances that bake and those that serve share a profile.

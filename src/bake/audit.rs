@@ -175,6 +175,7 @@ fn digest(manifest: &Manifest, components: &[Component]) -> Sha256Digest {
             device: recipe.device.clone(),
             size_gib: recipe.size_gib,
             kind: recipe.volume_type.clone(),
+            encryption: recipe.encryption.clone(),
         },
         binary: binary.map_or_else(|| input("", &nothing), |binary| input(&binary.name, &binary.sha256)),
         components: components.iter().map(|it| input(&it.name, &Sha256Digest::of(&it.text))).collect(),
@@ -229,6 +230,9 @@ async fn ami(context: &Context, image: &BakedImage, manifest: &Manifest) -> Resu
             "its root volume has {size} GiB and {kind} as its type, not {} GiB and {}",
             wanted.size_gib, wanted.volume_type
         ));
+    }
+    if wanted.encryption.is_some() && root.and_then(EbsBlockDevice::encrypted) != Some(true) {
+        problems.push("its root volume is not encrypted".to_owned());
     }
     Ok(problems)
 }

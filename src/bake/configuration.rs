@@ -11,6 +11,7 @@ use super::create::Creator;
 use super::journal::Kind;
 use super::remove::is_not_found;
 use crate::aws;
+use crate::images;
 use crate::tags;
 
 /// The environment's infrastructure configuration, created or brought up to date. Returns its ARN.
@@ -115,7 +116,7 @@ pub(super) async fn distribution(creator: &mut Creator<'_>) -> Result<String> {
     let plan = creator.plan;
     let ami = AmiDistributionConfiguration::builder()
         .name(format!("{}-{}-{{{{ imagebuilder:buildDate }}}}", plan.service, plan.version))
-        .description(format!("{} {} (bake digest {})", plan.service, plan.version, plan.digest))
+        .description(images::description(&plan.service.to_string(), &plan.version, plan.digest.as_str()))
         .set_ami_tags(Some(plan.tags()))
         .build();
     let region = &creator.context.environment.region;

@@ -153,6 +153,7 @@ pub(super) fn manifest(
             device: recipe.volume.device.clone(),
             size_gib: recipe.volume.size_gib,
             volume_type: recipe.volume.kind.as_str().to_owned(),
+            encryption: recipe.volume.encryption.as_ref().map(|key| key.as_str().to_owned()),
             port: recipe.port,
             env_file: recipe.env_file.clone(),
         },

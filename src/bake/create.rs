@@ -19,6 +19,7 @@ use crate::component::Component;
 use crate::context::Context;
 use crate::error::cloud;
 use crate::interrupt::Shield;
+use crate::recipe::EncryptionKey;
 use crate::tags;
 
 /// One run's means to create things.
@@ -152,9 +153,15 @@ impl Creator<'_> {
         self.about_to_create(&what).await?;
         let volume = &self.context.recipe.volume;
         let size = i32::try_from(volume.size_gib)?;
+        let key = match &volume.encryption {
+            Some(EncryptionKey::Named(key)) => Some(self.names.key_arn(key)),
+            _ => None,
+        };
         let ebs = EbsInstanceBlockDeviceSpecification::builder()
             .volume_size(size)
             .volume_type(EbsVolumeType::from(volume.kind.as_str()))
+            .set_encrypted(volume.encryption.as_ref().map(|_| true))
+            .set_kms_key_id(key)
             .delete_on_termination(true)
             .build();
         let result = self

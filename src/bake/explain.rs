@@ -26,7 +26,7 @@ pub struct Explained {
 }
 
 pub(super) async fn changes(context: &Context, plan: &Plan) -> Result<Explained> {
-    let images = images::find(&context.clients, &context.recipe).await?;
+    let images = images::find(context).await?;
     let mut available = images.iter().filter(|image| image.state == "available");
     let baked = available.clone().find(|image| image.digest == plan.digest.as_str());
     let newest = available.next();

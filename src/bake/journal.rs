@@ -54,8 +54,10 @@ pub(crate) enum Kind {
     Distribution,
     /// An image, and the AMIs it made.
     Image,
-    /// A parameter of the Parameter Store.
+    /// A parameter of the Parameter Store; its ARN where it is in another region.
     Parameter,
+    /// An AMI in another region. No journal has one: a copy is found by its tags.
+    Copy,
     /// An instance that a failed bake has left running. No journal has one: Image Builder makes them.
     Instance,
 }

@@ -74,6 +74,15 @@ impl Names {
         self.arn("infrastructure-configuration", &self.infrastructure(keeps_failed))
     }
 
+    /// The ARN of a key of KMS that the recipe names by its alias or its id: Image Builder takes nothing shorter.
+    pub(super) fn key_arn(&self, key: &str) -> String {
+        if key.starts_with("arn:") {
+            return key.to_owned();
+        }
+        let resource = if key.starts_with("alias/") { key.to_owned() } else { format!("key/{key}") };
+        format!("arn:{}:kms:{}:{}:{resource}", self.partition, self.region, self.account)
+    }
+
     pub(super) fn distribution_arn(&self) -> String {
         self.arn("distribution-configuration", &self.distribution())
     }

@@ -28,7 +28,7 @@ pub(super) async fn keep(context: &Context, release: &Release, image_id: &str, s
 /// How many seconds each step took when the newest image was baked; nothing where that is not known, which costs no bake.
 pub(super) async fn last_times(context: &Context) -> BTreeMap<String, f64> {
     let last = async {
-        let images = images::find(&context.clients, &context.recipe).await?;
+        let images = images::find(context).await?;
         let newest = images.iter().max_by_key(|image| image.created);
         match newest {
             Some(newest) => manifest::outcome(context, newest).await,

@@ -99,6 +99,7 @@ fn inputs(recipe: &Recipe, version: &Version, parent: &str, made: (&Artifacts, &
             device: recipe.volume.device.clone(),
             size_gib: recipe.volume.size_gib,
             kind: recipe.volume.kind.as_str().to_owned(),
+            encryption: recipe.volume.encryption.as_ref().map(|key| key.as_str().to_owned()),
         },
         binary: input(&recipe.artifact.install_path, None, &artifacts.binary.artifact.sha256),
         components: components.iter().map(|it| input(&it.name, None, &Sha256Digest::of(&it.text))).collect(),

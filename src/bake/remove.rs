@@ -8,7 +8,7 @@ use aws_sdk_imagebuilder::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_imagebuilder::types::{ImageStatus, ImageSummary, OutputResources};
 
 use super::journal::{Created, Kind};
-use crate::aws;
+use crate::aws::{self, Clients};
 use crate::context::Context;
 use crate::environment::Target;
 use crate::error::cloud;
@@ -44,9 +44,23 @@ pub(crate) async fn created(context: &Context, Created { kind, name }: &Created)
             gone(client.delete_distribution_configuration().distribution_configuration_arn(name).send().await, name)
         }
         Kind::Image => image(context, name).await,
-        Kind::Parameter => parameter(context, name).await,
+        Kind::Parameter => match in_other_region(context, name) {
+            Some((clients, name)) => parameter(&clients, &format!("/{}", name.trim_start_matches("parameter/"))).await,
+            None => parameter(&context.clients, name).await,
+        },
+        Kind::Copy => match in_other_region(context, name) {
+            Some((clients, image)) => deregister(&clients, image.trim_start_matches("image/")).await,
+            None => Err(cloud(format!("`{name}` is not the ARN of an image")).into()),
+        },
         Kind::Instance => instance(context, name).await,
     }
+}
+
+/// Clients of the region of an ARN, and what stands behind it.
+fn in_other_region<'a>(context: &Context, arn: &'a str) -> Option<(Clients, &'a str)> {
+    let mut parts = arn.strip_prefix("arn:")?.splitn(5, ':').skip(2);
+    let (region, resource) = (parts.next()?, parts.nth(1)?);
+    Some((context.clients.in_region(region), resource))
 }
 
 async fn object(context: &Context, uri: &str) -> Result<()> {
@@ -55,8 +69,9 @@ async fn object(context: &Context, uri: &str) -> Result<()> {
     result.map(drop).map_err(|error| aws::describe(&format!("delete {uri}"), &error).into())
 }
 
-async fn parameter(context: &Context, name: &str) -> Result<()> {
-    match context.clients.ssm.delete_parameter().name(name).send().await {
+/// Removes a parameter.
+pub async fn parameter(clients: &Clients, name: &str) -> Result<()> {
+    match clients.ssm.delete_parameter().name(name).send().await {
         Err(error) if error.code() != Some("ParameterNotFound") => {
             Err(aws::describe(&format!("delete the parameter `{name}`"), &error).into())
         }
@@ -175,14 +190,14 @@ async fn deregister_amis(context: &Context, arn: &str) -> Result<()> {
     ids.sort();
     ids.dedup();
     for id in ids {
-        deregister(context, &id).await?;
+        deregister(&context.clients, &id).await?;
     }
     Ok(())
 }
 
 /// Deregisters an AMI and deletes its snapshots.
-pub async fn deregister(context: &Context, id: &str) -> Result<()> {
-    let call = context.clients.ec2.deregister_image().image_id(id).delete_associated_snapshots(true);
+pub async fn deregister(clients: &Clients, id: &str) -> Result<()> {
+    let call = clients.ec2.deregister_image().image_id(id).delete_associated_snapshots(true);
     match call.send().await {
         Err(error) if !error.code().is_some_and(|code| code.starts_with("InvalidAMIID.")) => {
             Err(aws::describe(&format!("deregister {id}"), &error).into())

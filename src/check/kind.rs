@@ -15,8 +15,18 @@ pub(super) enum Kind {
 }
 
 const UNITS: [&str; 9] = ["service", "timer", "socket", "path", "mount", "automount", "swap", "target", "slice"];
-const RECIPE_KEYS: [&str; 9] =
-    ["service", "parent", "glibc", "artifact", "units", "components", "volume", "env_file", "environments"];
+const RECIPE_KEYS: [&str; 10] = [
+    "service",
+    "parent",
+    "glibc",
+    "artifact",
+    "units",
+    "components",
+    "volume",
+    "distribution",
+    "env_file",
+    "environments",
+];
 const COMPONENT_KEYS: [&str; 2] = ["schemaVersion", "phases"];
 
 /// `None` for what is none of ours.

@@ -34,7 +34,7 @@ pub struct Differences {
 }
 
 pub async fn run(args: Diff, context: &Context) -> Result<ExitStatus> {
-    let images = images::find(&context.clients, &context.recipe).await?;
+    let images = images::find(context).await?;
     let service = &context.recipe.service;
     let (from, to) =
         (images::choose(&images, Some(&args.from), service)?, images::choose(&images, args.to.as_ref(), service)?);

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::addresses;
 use crate::context::Context;
+use crate::copies::{self, Copy};
 use crate::exit_status::ExitStatus;
 use crate::health;
 use crate::images::{self, BakedImage};
@@ -29,20 +30,27 @@ struct Entry {
     #[serde(flatten)]
     image: BakedImage,
     live: bool,
+    /// In other regions.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    copies: Vec<Copy>,
 }
 
 pub async fn run(_: Images, context: &Context) -> Result<ExitStatus> {
     let service = context.recipe.service.to_string();
-    let (images, instances, address) = tokio::try_join!(
-        images::find(&context.clients, &context.recipe),
+    let (images, copies, instances, address) = tokio::try_join!(
+        images::find(context),
+        copies::find(context),
         instances::list(&context.clients, &service),
         addresses::find(context),
     )?;
     let holder = address.and_then(|address| address.holder);
     let live = instances.into_iter().find(|instance| Some(&instance.instance_id) == holder.as_ref());
     let live = live.map(|live| live.image_id);
-    let images: Vec<_> =
-        images.into_iter().map(|image| Entry { live: Some(&image.image_id) == live.as_ref(), image }).collect();
+    let entry = |image: BakedImage| {
+        let copies = copies.iter().filter(|copy| copy.is_of(&image)).cloned().collect();
+        Entry { live: Some(&image.image_id) == live.as_ref(), image, copies }
+    };
+    let images: Vec<_> = images.into_iter().map(entry).collect();
     if images.is_empty() {
         context.printer.talk("nothing is baked yet; `veris bake` makes an image");
     }
@@ -56,7 +64,7 @@ impl fmt::Display for List {
             return Ok(());
         }
         let mut table = Table::new(["VERSION", "IMAGE", "DIGEST", "COMMIT", "CREATED", "STATE", "LIVE"]);
-        for Entry { image, live } in &self.images {
+        for Entry { image, live, .. } in &self.images {
             table.row([
                 image.version.to_string(),
                 image.image_id.clone(),
@@ -67,7 +75,11 @@ impl fmt::Display for List {
                 if *live { "live".to_owned() } else { String::new() },
             ]);
         }
-        table.fmt(f)
+        table.fmt(f)?;
+        for Copy { region, image } in self.images.iter().flat_map(|entry| &entry.copies) {
+            writeln!(f, "{} is in {region} as {} ({})", image.version, image.image_id, image.state)?;
+        }
+        Ok(())
     }
 }
 

@@ -167,7 +167,7 @@ async fn examine(args: &Launch, context: &Context) -> Result<(Examined, Option<S
     if context.environment.require == Requirements::default() {
         return Ok((Examined::Any, args.reason.clone()));
     }
-    let images = images::find(&context.clients, &context.recipe).await?;
+    let images = images::find(context).await?;
     let image = images::choose(&images, args.version.as_ref(), &context.recipe.service)?;
     let unmet = requirements::unmet(context, image).await?;
     let examined = Examined::Image(image.image_id.clone());

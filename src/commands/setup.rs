@@ -24,6 +24,6 @@ pub fn run(_: &Setup, global: &GlobalArgs, printer: &Printer) -> Result<ExitStat
     if environment.target == Target::Local {
         return Err(user("the local cloud needs no setup").hint("name an environment of the recipe: `-e prod`").into());
     }
-    printer.piece(&setup::template(&recipe.service, environment)?)?;
+    printer.piece(&setup::template(&recipe, environment)?)?;
     Ok(ExitStatus::Success)
 }

@@ -37,7 +37,7 @@ struct Shown {
 }
 
 pub async fn run(args: Show, context: &Context) -> Result<ExitStatus> {
-    let images = images::find(&context.clients, &context.recipe).await?;
+    let images = images::find(context).await?;
     let image = images::choose(&images, args.version.as_ref(), &context.recipe.service)?.clone();
     let record = manifest::record(context, &image).await?;
     if args.bom {
@@ -57,7 +57,8 @@ impl fmt::Display for Shown {
         writeln!(f, "digest   {digest}")?;
         writeln!(f, "commit   {commit}")?;
         writeln!(f, "parent   {} {}", manifest.parent.image, manifest.parent.name)?;
-        writeln!(f, "volume   {} GiB {}", manifest.recipe.size_gib, manifest.recipe.volume_type)?;
+        let encrypted = if manifest.recipe.encryption.is_some() { ", encrypted" } else { "" };
+        writeln!(f, "volume   {} GiB {}{encrypted}", manifest.recipe.size_gib, manifest.recipe.volume_type)?;
         writeln!(f, "crates   {} in the binary", manifest.crates.len())?;
         if let Some(outcome) = outcome {
             let seconds: f64 = outcome.stages.iter().map(|stage| stage.seconds).sum();

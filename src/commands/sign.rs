@@ -52,7 +52,7 @@ pub async fn run(args: Sign, context: &Context) -> Result<ExitStatus> {
 }
 
 async fn sign(version: &Version, key: &SigningKey, context: &Context) -> Result<Signed> {
-    let images = images::find(&context.clients, &context.recipe).await?;
+    let images = images::find(context).await?;
     let image = images::choose(&images, Some(version), &context.recipe.service)?;
     let mut stage = context.printer.stage(format!("Verify {} {version}", image.service));
     let checks = bake::audit(context, image, &mut stage).await?;

@@ -68,7 +68,7 @@ pub async fn status(_: &Status, context: &Context) -> Result<Report> {
     let (address, tagged, described) = tokio::try_join!(
         addresses::find(context),
         instances::tagged(&context.clients, &service),
-        images::describe(&context.clients, &context.recipe),
+        images::describe(context),
     )?;
     let of_failed_bakes = bake::kept_among(context, &tagged).await?;
     let machines: Vec<Ec2Instance> = tagged.into_iter().filter(instances::is_launched).collect();

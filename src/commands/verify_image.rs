@@ -49,7 +49,7 @@ struct Verified {
 
 pub async fn run(args: VerifyImage, context: &Context) -> Result<ExitStatus> {
     let key = args.public_key.as_deref().map(PublicKey::read).transpose()?;
-    let images = images::find(&context.clients, &context.recipe).await?;
+    let images = images::find(context).await?;
     let image = images::choose(&images, args.version.as_ref(), &context.recipe.service)?;
     let mut stage = context.printer.stage(format!("verify {}", image.image_id));
     let mut checks = bake::audit(context, image, &mut stage).await?;

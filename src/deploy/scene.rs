@@ -28,7 +28,7 @@ impl Scene {
         let (address, instances, images) = tokio::try_join!(
             address(context, last_live(&entries).is_some()),
             instances::list(&context.clients, &service),
-            images::find(&context.clients, &context.recipe)
+            images::find(context)
         )?;
         Ok(Self { service, environment: context.environment.name.to_string(), entries, address, instances, images })
     }

@@ -30,7 +30,7 @@ pub(super) async fn check(context: &Context) -> Result<String> {
     };
     let partition = arn.split(':').nth(1).unwrap_or("aws").to_owned();
     let place = Account { partition, region: context.environment.region.clone(), id: account.to_owned() };
-    let statements = setup::statements(&context.recipe.service, &context.environment, &place)?;
+    let statements = setup::statements(&context.recipe, &context.environment, &place)?;
     let mut simulated = Simulated::default();
     for statement in statements.iter().filter(|statement| !statement.depends_on_caller()) {
         match simulate(context, &principals, statement).await? {

@@ -102,6 +102,7 @@ fn recipe(manifest: &Manifest) -> BTreeMap<&'static str, String> {
         ("volume.device", fields.device.clone()),
         ("volume.size_gib", fields.size_gib.to_string()),
         ("volume.type", fields.volume_type.clone()),
+        ("volume.encryption", fields.encryption.clone().unwrap_or_else(|| "by the account".to_owned())),
         ("port", fields.port.to_string()),
         ("env_file", fields.env_file.clone()),
         ("parent", format!("{} ({})", parent.image, parent.name)),

@@ -51,6 +51,7 @@ fn baked() -> (BakedImage, Record) {
             device: "/dev/xvda".to_owned(),
             size_gib: 8,
             volume_type: "gp3".to_owned(),
+            encryption: None,
             port: 8000,
             env_file: "/etc/chat/.env".to_owned(),
         },

@@ -7,13 +7,17 @@ use std::path::{Path, PathBuf};
 
 use veris_toe::yaml::{self, Fault, PlacedFault, Reading, Span, Unreadable};
 
+use super::distribution;
 use super::field::{
-    AmiId, BucketName, DeviceName, FileMode, ImagePath, InstanceType, KeyPairName, PackageName, Port, ProfileName,
-    ProjectPath, Region, ReleaseVersion, SecurityGroupId, SsmParameterName, SubnetId, VariableName, VariableValue,
-    VolumeSize, refused,
+    AccountId, AmiId, BucketName, DeviceName, FileMode, ImagePath, InstanceType, KeyPairName, KmsKeyId, PackageName,
+    Port, ProfileName, ProjectPath, Region, ReleaseVersion, SecurityGroupId, SsmParameterName, SubnetId, VariableName,
+    VariableValue, VolumeSize, refused,
 };
 use super::reader::{At, Field, Map, Mistake, Mistakes};
-use super::{Artifact, BakedFile, GlibcVersion, ParentImage, Recipe, ServiceName, Volume, VolumeKind};
+use super::{
+    Artifact, BakedFile, Distribution, EncryptionKey, GlibcVersion, ParentImage, Recipe, ServiceName, Volume,
+    VolumeKind,
+};
 use crate::component;
 use crate::environment::{Build, ElasticIp, Environment, EnvironmentName, InstanceTypes, Target};
 use crate::requirements::Requirements;
@@ -34,6 +38,7 @@ pub struct Draft {
     pub files: Vec<DraftFile>,
     pub components: Vec<At<PathBuf>>,
     volume: Option<Volume>,
+    distribution: Distribution,
     pub port: Option<u16>,
     pub env_file: Option<At<String>>,
     pub environments: BTreeMap<EnvironmentName, Environment>,
@@ -92,6 +97,10 @@ fn faulty(PlacedFault { fault, span, path }: &PlacedFault, mistakes: &Mistakes) 
 impl Draft {
     fn read(top: &Map<'_>) -> Self {
         let artifact = top.required("artifact").and_then(|field| field.map(artifact)).unwrap_or_default();
+        let volume = top.required("volume").and_then(|field| field.map(volume)).flatten();
+        let distribution = top.optional("distribution").and_then(|field| field.map(distribution::read));
+        let distribution = distribution.unwrap_or_default();
+        distribution::check(top, volume.as_ref(), &distribution);
         Self {
             service: text(top, "service"),
             version: text::<ReleaseVersion>(top, "version").map(|version| version.0),
@@ -102,7 +111,8 @@ impl Draft {
             units: top.required("units").map(|field| paths(&field)).unwrap_or_default(),
             files: top.optional("files").map(|field| field.list(baked_file)).unwrap_or_default(),
             components: top.required("components").map(|field| paths(&field)).unwrap_or_default(),
-            volume: top.required("volume").and_then(|field| field.map(volume)).flatten(),
+            volume,
+            distribution,
             port: text::<Port>(top, "port").map(|port| port.0),
             env_file: top.text::<ImagePath>("env_file").map(into),
             environments: top.optional("environments").map(|field| environments(&field)).unwrap_or_default(),
@@ -125,6 +135,7 @@ impl Draft {
             files: self.files.into_iter().map(file).collect::<Option<_>>()?,
             components: self.components.into_iter().map(|component| component.value).collect(),
             volume: self.volume?,
+            distribution: self.distribution,
             port: self.port?,
             env_file: self.env_file?.value,
             environments: self.environments.into_iter().chain([local]).collect(),
@@ -237,7 +248,43 @@ fn volume(map: &Map<'_>) -> Option<Volume> {
     let device = text::<DeviceName>(map, "device").map(Into::into);
     let size = text::<VolumeSize>(map, "size_gib").map(|size| size.0);
     let kind = text::<VolumeKind>(map, "type");
-    Some(Volume { device: device?, size_gib: size?, kind: kind? })
+    Some(Volume { device: device?, size_gib: size?, kind: kind?, encryption: encryption(map)? })
+}
+
+/// A key is named where encryption is asked for, and nowhere else.
+fn encryption(map: &Map<'_>) -> Option<Option<EncryptionKey>> {
+    let encrypted = match map.optional("encrypted") {
+        Some(field) => field.text::<YesOrNo>()?.value == YesOrNo::Yes,
+        None => false,
+    };
+    match map.optional("kms_key_id") {
+        Some(field) => {
+            let key = field.text::<KmsKeyId>()?;
+            if !encrypted {
+                map.refuse("contradiction", "`kms_key_id` is given without `encrypted: true`", "give both or neither");
+                return None;
+            }
+            Some(Some(EncryptionKey::Named(key.value.into())))
+        }
+        None => Some(encrypted.then_some(EncryptionKey::Default)),
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum YesOrNo {
+    Yes,
+    No,
+}
+
+impl std::str::FromStr for YesOrNo {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "true" => Ok(Self::Yes),
+            "false" => Ok(Self::No),
+            other => Err(refused(other, "a yes or a no", "write `true` or `false`")),
+        }
+    }
 }
 
 fn environments(field: &Field<'_>) -> BTreeMap<EnvironmentName, Environment> {
@@ -254,6 +301,8 @@ fn environment(name: Option<&DeclaredName>, map: &Map<'_>) -> Option<Environment
     let subnets = one_or_several::<SubnetId>(map, ["subnet", "subnets"]).unwrap_or_default();
     let address = text::<Address>(map, "address");
     let bucket = text::<BucketName>(map, "bucket");
+    let bucket_region = map.optional("bucket_region").and_then(|field| field.text::<Region>());
+    let image_owner = map.optional("image_owner").and_then(|field| field.text::<AccountId>());
     let build = map.required("build").and_then(|field| field.map(build)).flatten();
     let env = map.optional("env").map(|field| field.named::<VariableName, _>(|_, field| field.text::<VariableValue>()));
     let plain = |(name, value): (VariableName, At<VariableValue>)| (name.into(), value.value.into());
@@ -268,6 +317,8 @@ fn environment(name: Option<&DeclaredName>, map: &Map<'_>) -> Option<Environment
         subnets,
         address: address?.0,
         bucket: bucket?.into(),
+        bucket_region: bucket_region.map(|region| region.value.into()),
+        image_owner: image_owner.map(|owner| owner.value.into()),
         build: build?,
         require: require(map)?,
         env: env.unwrap_or_default().into_iter().map(plain).collect(),
@@ -331,19 +382,19 @@ where
             Some(Vec::new())
         }
         [Some(one), None] => Some(one.text::<T>().into_iter().map(|value| value.value.into()).collect()),
-        [None, Some(several)] => Some(distinct(&several, several.list(value::<T>))),
+        [None, Some(several)] => Some(distinct::<T>(&several)),
         [None, None] => None,
     }
 }
 
-/// What is wanted in an order is named once.
-fn distinct<T: Into<String>>(field: &Field<'_>, values: Vec<At<T>>) -> Vec<String> {
+/// What is wanted in an order, or by several, is named once.
+pub(super) fn distinct<T: std::str::FromStr<Err = String> + Into<String>>(field: &Field<'_>) -> Vec<String> {
     if field.node.items().is_some_and(<[_]>::is_empty) {
         let problem = "the list is empty".to_owned();
         field.mistakes.add(("missing-key", field.node.span), &field.path, problem, "name at least one");
     }
     let mut distinct: Vec<String> = Vec::new();
-    for At { value, span } in values {
+    for At { value, span } in field.list(value::<T>) {
         let value = value.into();
         if distinct.contains(&value) {
             let problem = format!("`{value}` is named twice");

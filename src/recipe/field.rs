@@ -62,6 +62,12 @@ checked_text! {
     pub(super) Region, "an AWS region",
         is_region,
         "write a region such as `ap-southeast-2`";
+    pub(super) AccountId, "the id of an account",
+        |text| text.len() == 12 && text.chars().all(|c| c.is_ascii_digit()),
+        "write its twelve digits in quotes, such as \"111122223333\"";
+    pub(super) KmsKeyId, "a KMS key of your own",
+        is_key,
+        "write an alias such as `alias/veris`, a key's id or its ARN; the account's default key is taken without it";
     pub(super) InstanceType, "an instance type",
         |text| text.split_once('.').is_some_and(|(family, size)| is_lower_word(family) && is_lower_word(size)),
         "write a type such as `t3.medium`";
@@ -213,6 +219,20 @@ fn is_lower_word(text: &str) -> bool {
 fn is_id(text: &str, prefix: &str) -> bool {
     let is_hex = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
     text.strip_prefix(prefix).is_some_and(|id| matches!(id.len(), 8 | 17) && id.chars().all(is_hex))
+}
+
+/// Names that begin with `alias/aws/` are AWS's own.
+fn is_key(text: &str) -> bool {
+    let is_name = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "/_-".contains(c));
+    let is_id = |id: &str| id.len() == 36 && id.chars().all(|c| c.is_ascii_hexdigit() || "mrk-".contains(c));
+    if let Some(alias) = text.strip_prefix("alias/") {
+        return is_name(alias) && !alias.starts_with("aws/") && text.len() <= 256;
+    }
+    match text.split(':').collect::<Vec<_>>()[..] {
+        ["arn", _, "kms", region, _, resource] => is_region(region) && is_name(resource),
+        [id] => is_id(id),
+        _ => false,
+    }
 }
 
 fn is_region(text: &str) -> bool {

@@ -4,7 +4,7 @@ use serde_yaml::Value;
 
 use crate::environment::Environment;
 use crate::error::{Failure, internal};
-use crate::recipe::ServiceName;
+use crate::recipe::Recipe;
 
 /// The account that `CloudFormation` fills in.
 #[derive(Debug, Clone)]
@@ -33,16 +33,12 @@ impl Statement {
 }
 
 /// What operators are allowed.
-pub fn statements(
-    service: &ServiceName,
-    environment: &Environment,
-    account: &Account,
-) -> Result<Vec<Statement>, Failure> {
+pub fn statements(recipe: &Recipe, environment: &Environment, account: &Account) -> Result<Vec<Statement>, Failure> {
     let unreadable = || internal("the template of `veris setup` has no operators' policy that can be read");
     let template: Value =
-        serde_yaml::from_str(&super::template(service, environment)?).map_err(|error| unreadable().source(error))?;
+        serde_yaml::from_str(&super::template(recipe, environment)?).map_err(|error| unreadable().source(error))?;
     let resources = &template["Resources"];
-    let policy = &resources["OperatorPolicy"]["Properties"]["PolicyDocument"]["Statement"];
+    let policy = |name: &str| resources[name]["Properties"]["PolicyDocument"]["Statement"].as_sequence();
     let filled = |value: &Value| fill(value, resources, account);
     let statement = |statement: &Value| {
         let mut conditions = Vec::new();
@@ -58,7 +54,10 @@ pub fn statements(
             conditions,
         })
     };
-    policy.as_sequence().and_then(|all| all.iter().map(statement).collect()).ok_or_else(unreadable)
+    let operators = policy("OperatorPolicy").ok_or_else(unreadable)?.iter();
+    // There is none where images stay where they are baked.
+    let elsewhere = policy("DistributionPolicy").into_iter().flatten();
+    operators.chain(elsewhere).map(statement).collect::<Option<_>>().ok_or_else(unreadable)
 }
 
 /// A value that stands alone is a list of one.
@@ -113,12 +112,50 @@ fn arn(attribute: &str, resources: &Value, Account { partition, id, .. }: &Accou
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::recipe::{Distribution, EncryptionKey};
+
+    /// IAM's limit of a managed policy, in characters without white space.
+    const LONGEST: usize = 6144;
+
+    /// The document as IAM gets it.
+    fn plain(value: &Value, resources: &Value, account: &Account) -> serde_json::Value {
+        let plain = |value| plain(value, resources, account);
+        match value {
+            Value::Sequence(values) => values.iter().map(plain).collect(),
+            Value::Mapping(entries) => {
+                entries.iter().map(|(key, value)| (key.as_str().unwrap().to_owned(), plain(value))).collect()
+            }
+            other => fill(other, resources, account).into(),
+        }
+    }
+
+    #[test]
+    fn no_policy_is_longer_than_iam_allows() {
+        let project = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+        let mut recipe = Recipe::load(project, &project.join("recipes/veris-chat.yaml")).unwrap();
+        let regions = ["us-west-2", "eu-central-1", "ap-southeast-1"].map(str::to_owned).to_vec();
+        recipe.distribution = Distribution { regions, accounts: vec!["111122223333".to_owned()] };
+        recipe.volume.encryption = Some(EncryptionKey::Named("alias/veris".to_owned()));
+        let (partition, region) = ("aws".to_owned(), "ap-southeast-2".to_owned());
+        let account = Account { partition, region, id: "000000000000".to_owned() };
+        let prod = recipe.environment(&"prod".parse().unwrap()).unwrap();
+        let template: Value = serde_yaml::from_str(&super::super::template(&recipe, prod).unwrap()).unwrap();
+        let resources = &template["Resources"];
+        for name in ["OperatorPolicy", "DistributionPolicy"] {
+            let document = plain(&resources[name]["Properties"]["PolicyDocument"], resources, &account).to_string();
+            let length = document.chars().filter(|c| !c.is_whitespace()).count();
+            assert!(document.contains("arn:aws:") && length <= LONGEST, "{name} has {length} characters");
+        }
+    }
 
     #[test]
     fn every_statement_of_the_template_is_understood() {
         let account =
             Account { partition: "aws".to_owned(), region: "ap-southeast-2".to_owned(), id: "000000000000".to_owned() };
-        let all = statements(&"chat".parse().unwrap(), &Environment::local(), &account).unwrap();
+        let project = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+        let mut recipe = Recipe::load(project, &project.join("recipes/veris-chat.yaml")).unwrap();
+        recipe.service = "chat".parse().unwrap();
+        let all = statements(&recipe, &Environment::local(), &account).unwrap();
         let of = |action: &str| {
             let its: Vec<&Statement> = all.iter().filter(|it| it.actions.iter().any(|it| it == action)).collect();
             its.into_iter().map(|it| format!("{} {:?}", it.resources.join(" "), it.conditions)).collect::<Vec<_>>()
@@ -134,5 +171,14 @@ mod tests {
         assert_eq!(of("ssm:TerminateSession"), ["arn:aws:ssm:ap-southeast-2:000000000000:session/${aws:userid}-* []"]);
         let of_callers = all.iter().filter(|statement| statement.depends_on_caller());
         assert_eq!(of_callers.count(), 1);
+
+        let regions = vec!["us-west-2".to_owned()];
+        recipe.distribution = Distribution { regions, accounts: vec!["111122223333".to_owned()] };
+        recipe.volume.encryption = Some(EncryptionKey::Named("alias/veris".to_owned()));
+        let more = statements(&recipe, &Environment::local(), &account).unwrap();
+        let added: Vec<String> = more[all.len()..].iter().flat_map(|statement| statement.actions.clone()).collect();
+        for action in ["ec2:CopyImage", "ec2:ModifyImageAttribute", "ssm:PutParameter", "kms:CreateGrant"] {
+            assert!(added.iter().any(|added| added == action), "{action} is not among {added:?}");
+        }
     }
 }

@@ -148,6 +148,7 @@ fn the_bill_of_materials_is_valid() {
             device: "/dev/xvda".to_owned(),
             size_gib: 30,
             volume_type: "gp3".to_owned(),
+            encryption: None,
             port: 8000,
             env_file: "/etc/chat/.env".to_owned(),
         },

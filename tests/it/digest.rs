@@ -11,7 +11,7 @@ fn inputs() -> Inputs {
         service: "chat".to_owned(),
         version: semver::Version::new(1, 0, 0),
         parent_image: "ami-00a51cc7a8cd53e3f".to_owned(),
-        volume: VolumeInput { device: "/dev/xvda".to_owned(), size_gib: 30, kind: "gp3".to_owned() },
+        volume: VolumeInput { device: "/dev/xvda".to_owned(), size_gib: 30, kind: "gp3".to_owned(), encryption: None },
         binary: file("/opt/chat/chat", "binary"),
         components: vec![file("chat-10-base", "base"), file("chat-20-chat", "chat")],
         units: vec![file("chat.service", "unit"), file("chat.timer", "timer")],
@@ -27,13 +27,14 @@ fn the_digest_of_the_same_inputs_never_changes() {
 
 #[test]
 fn every_input_counts() {
-    let changes: [fn(&mut Inputs); 16] = [
+    let changes: [fn(&mut Inputs); 17] = [
         |inputs| inputs.service.push('2'),
         |inputs| inputs.version.patch += 1,
         |inputs| inputs.parent_image.push('0'),
         |inputs| inputs.volume.device.push('b'),
         |inputs| inputs.volume.size_gib += 1,
         |inputs| inputs.volume.kind = "gp2".to_owned(),
+        |inputs| inputs.volume.encryption = Some("default".to_owned()),
         |inputs| inputs.binary = file("/opt/chat/chat", "other binary"),
         |inputs| inputs.binary.name.push('2'),
         |inputs| inputs.components[1] = file("chat-20-chat", "other component"),

@@ -11,6 +11,7 @@ mod day_two;
 mod deploy;
 mod digest;
 mod disk_check;
+mod distribution;
 mod doctor;
 mod env_file;
 mod errors;

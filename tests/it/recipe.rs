@@ -103,6 +103,39 @@ fn every_value_is_checked_and_the_cure_says_what_to_write() {
 }
 
 #[test]
+fn what_aws_would_refuse_of_a_distribution_is_said_before_the_bake() {
+    let project = Project::new();
+    let with = |volume: &str, distribution: &str| {
+        project.complaint("  type: gp3\n", &format!("  type: gp3\n{volume}distribution:\n{distribution}"))
+    };
+    let named = |key: &str| format!("  encrypted: true\n  kms_key_id: {key}\n");
+    let id = "1234abcd-12ab-34cd-56ef-1234567890ab";
+    insta::assert_snapshot!(
+        [
+            with("", "  regions: [us-west-2, Oregon, us-west-2]\n  accounts: [\"1234\", \"all\"]\n"),
+            with("  encrypted: true\n", "  accounts: [\"111122223333\"]\n"),
+            with(&named(id), "  regions: [us-west-2]\n"),
+            with(&named("alias/aws/ebs"), "  regions: []\n"),
+            with("  encrypted: maybe\n", "  region: us-west-2\n"),
+            with("  kms_key_id: alias/veris\n", "  regions: [us-west-2]\n"),
+            project.complaint("    bucket:", "    image_owner: me\n    bucket:"),
+        ]
+        .join("\n")
+    );
+}
+
+#[test]
+fn a_recipe_says_where_its_images_go_and_by_which_key_they_are_encrypted() {
+    let project = Project::new();
+    let more = "  type: gp3\n  encrypted: true\n  kms_key_id: alias/veris\ndistribution:\n  regions: [us-west-2]\n  accounts: [111122223333]\n";
+    project.write("recipes/chat.yaml", &crate::support::RECIPE.replace("  type: gp3\n", more));
+    let recipe = project.load().unwrap();
+    assert_eq!(recipe.volume.encryption.unwrap().as_str(), "alias/veris");
+    assert_eq!(recipe.distribution.regions, ["us-west-2"]);
+    assert_eq!(recipe.distribution.accounts, ["111122223333"]);
+}
+
+#[test]
 fn what_an_environment_asks_of_images_names_the_key_where_it_asks_for_a_signature() {
     let project = Project::new();
     let asking = |lines: &str| project.complaint("    bucket:", &format!("    {lines}\n    bucket:"));

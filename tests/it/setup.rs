@@ -8,6 +8,7 @@ use crate::command::Sandbox;
 use crate::log_in::Ssh;
 use crate::python;
 use crate::stand_in::Cloud;
+use crate::support::RECIPE;
 
 /// The template for the environment `prod`.
 fn template(sandbox: &Sandbox) -> String {
@@ -96,7 +97,7 @@ fn the_operators_policy_allows_what_the_tool_calls_and_hardly_more() {
 
     let sandbox = Sandbox::new();
     // As in the local cloud, where the address is allocated.
-    let recipe = crate::support::RECIPE.replace("address: 192.0.2.21", "address: allocate");
+    let recipe = RECIPE.replace("address: 192.0.2.21", "address: allocate");
     sandbox.project.write("recipes/chat.yaml", &recipe);
     let allowed = allowed(&template(&sandbox));
     let called = called(&cloud.log());
@@ -117,8 +118,15 @@ fn cloudformation_understands_the_template() {
     let sandbox = Sandbox::new();
     let mut templates = vec![template(&sandbox)];
     // Another profile for the build instances, and an address that is allocated.
-    let recipe = crate::support::RECIPE.replace("      instance_profile: workload", "      instance_profile: builders");
+    let recipe = RECIPE.replace("      instance_profile: workload", "      instance_profile: builders");
     sandbox.project.write("recipes/chat.yaml", &recipe.replace("address: 192.0.2.21", "address: allocate"));
+    templates.push(template(&sandbox));
+    let encrypted = RECIPE.replace("  type: gp3\n", "  type: gp3\n  encrypted: true\n  kms_key_id: alias/veris\n");
+    let everywhere = "distribution:\n  regions: [us-west-2, eu-central-1]\n  accounts: [\"111122223333\"]\nport: 8000";
+    sandbox.project.write("recipes/chat.yaml", &encrypted.replace("port: 8000", everywhere));
+    templates.push(template(&sandbox));
+    let shared = RECIPE.replace("    bucket:", "    image_owner: \"111122223333\"\n    bucket:");
+    sandbox.project.write("recipes/chat.yaml", &shared);
     templates.push(template(&sandbox));
     for (number, text) in templates.iter().enumerate() {
         let path = sandbox.project.write(&format!("template-{number}.yaml"), text);
@@ -129,6 +137,10 @@ fn cloudformation_understands_the_template() {
     }
     assert!(templates[1].contains("BuildRole") && templates[1].contains("ec2:AllocateAddress"));
     assert!(templates[0].contains("InstanceRole") && !templates[0].contains("ec2:AllocateAddress"));
+    assert!(
+        !templates[0].contains("DistributionPolicy") && templates[2].contains("arn:${AWS::Partition}:ec2:us-west-2::")
+    );
+    assert!(templates[3].contains("ec2:Owner: \"111122223333\""));
 }
 
 #[test]
@@ -151,7 +163,7 @@ fn a_doctor_names_what_is_missing_and_its_cure() {
     assert!(check("launching")["found"].as_str().unwrap().contains("is allowed"), "{told}");
     assert_eq!(told["good"], json!(true));
     // A parent that is not there any more.
-    let recipe = crate::support::RECIPE.replace("  ssm_parameter: /aws/service/", "  ssm_parameter: /aws/nothing/");
+    let recipe = RECIPE.replace("  ssm_parameter: /aws/service/", "  ssm_parameter: /aws/nothing/");
     cloud.project.write("recipes/chat.yaml", &recipe);
     let examined = cloud.veris(&["doctor"]).output().unwrap();
     assert_eq!(examined.status.code(), Some(1));

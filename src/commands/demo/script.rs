@@ -167,7 +167,7 @@ async fn compile(project: &std::path::Path, recipe: &Recipe, printer: &Printer) 
 
 /// The first two versions nobody has baked: 1.0.0 and 1.1.0, or the minor versions that follow the newest image.
 async fn versions(context: &Context) -> Result<[Version; 2]> {
-    let images = images::find(&context.clients, &context.recipe).await?;
+    let images = images::find(context).await?;
     Ok(match images.first() {
         None => [Version::new(1, 0, 0), Version::new(1, 1, 0)],
         Some(newest) => [1, 2].map(|step| Version::new(newest.version.major, newest.version.minor + step, 0)),

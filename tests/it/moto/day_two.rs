@@ -59,7 +59,7 @@ async fn what_setup_prints_is_deployed_and_then_everything_is_there_that_a_launc
     assert_eq!(missing().await, ["parent image", "bucket"]);
     update::update(false, context).await.unwrap();
     assert_eq!(missing().await, ["bucket", "launching"]);
-    moto.deploy(&setup::template(&context.recipe.service, &context.environment).unwrap());
+    moto.deploy(&setup::template(&context.recipe, &context.environment).unwrap());
     assert_eq!(missing().await, [""; 0]);
     ada.launch(&fast("1.0.0")).await.unwrap();
 

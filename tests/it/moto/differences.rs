@@ -100,18 +100,22 @@ impl Moto {
         let tag = Tag::builder().key("veris:service").value("chat").build();
         let tags = TagSpecification::builder().resource_type(ResourceType::Image).tags(tag).build();
         let call = ec2.register_image().name("chat-2.0.0").root_device_name("/dev/xvda").block_device_mappings(disk);
-        let id = call.tag_specifications(tags).send().await.unwrap().image_id.unwrap();
+        let id = call.tag_specifications(tags.clone()).send().await.unwrap().image_id.unwrap();
         let look = || ec2.describe_images().image_ids(&id).send();
         let image = look().await.unwrap().images.unwrap().remove(0);
         let disk = image.block_device_mappings()[0].clone();
         let ebs = disk.ebs.unwrap();
 
         let references = ec2.describe_image_references().image_ids(&id).include_all_resource_types(true).send().await;
+        let copy = ec2.copy_image().name("copy").source_image_id(&id).source_region("ap-southeast-2");
+        let copy = copy.tag_specifications(tags.clone()).send().await.unwrap().image_id.unwrap();
+        let copy = ec2.describe_images().image_ids(copy).send().await.unwrap();
         ec2.deregister_image().image_id(&id).delete_associated_snapshots(true).send().await.unwrap();
         let snapshot = ec2.describe_snapshots().snapshot_ids(ebs.snapshot_id.unwrap()).send().await;
         vec![
             ("`RegisterImage` ignores tags", image.tags().is_empty()),
             ("`RegisterImage` ignores disks", disk.device_name.unwrap() == "/dev/sda1" && ebs.volume_size == Some(15)),
+            ("`CopyImage` ignores tags", copy.images()[0].tags().is_empty()),
             ("`DescribeImageReferences` is not there", references.is_err()),
             ("Snapshots outlive their AMI", snapshot.is_ok()),
             ("An AMI that is gone is no error", look().await.is_ok_and(|answer| answer.images().is_empty())),

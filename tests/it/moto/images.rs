@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use aws_sdk_ec2::types::{ImageAttributeName, LaunchPermission, LaunchPermissionModifications, PermissionGroup};
 use serde_json::Value;
 use veris::bake::{self, Options};
 use veris::commands::images::{self, Images};
@@ -18,7 +19,7 @@ use veris::commands::launch::Launch;
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bake_finds_its_image_and_publishes_it_and_takes_back_what_image_builder_refuses() {
     let Some(moto) = Account::open() else { return };
-    let ada = moto.operator();
+    let mut ada = moto.operator();
     let context = &ada.context;
     update::update(false, context).await.unwrap();
     commit(moto.project.path());
@@ -37,6 +38,21 @@ async fn a_bake_finds_its_image_and_publishes_it_and_takes_back_what_image_build
         let parameter = moto.parameter(&format!("/veris/chat/images/{name}")).await.unwrap();
         assert_eq!((parameter.value(), parameter.data_type()), (Some(image.as_str()), Some("aws:ec2:image")));
     }
+
+    ada.context.recipe.distribution.accounts = vec!["111122223333".to_owned()];
+    bake::bake(&ada.context, Options::default()).await.unwrap();
+    let ec2 = &ada.context.clients.ec2;
+    let attribute = ec2.describe_image_attribute().image_id(&image).attribute(ImageAttributeName::LaunchPermission);
+    let shared = attribute.send().await.unwrap();
+    assert_eq!(shared.launch_permissions()[0].user_id(), Some("111122223333"));
+    let everybody = LaunchPermission::builder().group(PermissionGroup::All).build();
+    let open = LaunchPermissionModifications::builder().add(everybody).build();
+    ec2.modify_image_attribute().image_id(&image).launch_permission(open).send().await.unwrap();
+    let refused = Report::new(&bake::bake(&ada.context, Options::default()).await.unwrap_err()).to_string();
+    assert!(
+        refused.contains("is public: anybody can launch it") && refused.contains("reset-image-attribute"),
+        "{refused}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
