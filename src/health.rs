@@ -26,6 +26,9 @@ pub struct Release {
     pub version: semver::Version,
     pub digest: String,
     pub commit: String,
+    /// Whether the service has read a `.env`; absent where it does not say so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub env_file: Option<bool>,
 }
 
 /// Where a service is reached.
@@ -74,6 +77,12 @@ pub async fn look(endpoint: Endpoint, image: &BakedImage) -> Result<(), String> 
             short(&serving.digest),
             image.version,
             short(&image.digest),
+        ));
+    }
+    if serving.env_file == Some(false) {
+        return Err(format!(
+            "{} serves without the settings of its `.env`: its user data had not come when it started",
+            endpoint.url()
         ));
     }
     Ok(())

@@ -44,10 +44,11 @@ pub fn template(recipe: &Recipe, environment: &Environment) -> Result<String, Fa
 /// What a policy says of the recipe's own key; nothing where there is none. The account's default key asks for no permission.
 fn key(recipe: &Recipe) -> Option<Value> {
     let Some(EncryptionKey::Named(key)) = &recipe.volume.encryption else { return None };
-    Some(match key.strip_prefix("alias/") {
-        Some(_) => context! { resource => "key/*", alias => key },
-        None if key.starts_with("arn:") => context! { arn => key },
-        None => context! { resource => format!("key/{key}") },
+    let (is_arn, is_alias) = (key.starts_with("arn:"), key.starts_with("alias/"));
+    Some(context! {
+        arn => is_arn.then_some(key),
+        resource => if is_alias { "key/*".to_owned() } else { format!("key/{key}") },
+        alias => is_alias.then_some(key),
     })
 }
 

@@ -49,6 +49,17 @@ async fn the_service_must_be_the_image_asked_for() {
 }
 
 #[tokio::test]
+async fn a_service_without_its_settings_is_not_what_was_launched() {
+    let with = |it: &str| VERSION.replace('}', &format!(r#","env_file":{it}}}"#)).leak();
+    let image = image("1.0.0", "aaaabbbbccccdddd");
+    let good = service(r#"{"status":"healthy"}"#, with("true")).await;
+    assert_eq!(look(good, &image).await, Ok(()));
+    let bad = service(r#"{"status":"healthy"}"#, with("false")).await;
+    let error = look(bad, &image).await.unwrap_err().replace(&bad.url(), "URL");
+    insta::assert_snapshot!(error, @"URL serves without the settings of its `.env`: its user data had not come when it started");
+}
+
+#[tokio::test]
 async fn health_is_exact() {
     let endpoint = service(r#"{"status":"starting"}"#, VERSION).await;
     let error = look(endpoint, &image("1.0.0", "aaaabbbbccccdddd")).await.unwrap_err().replace(&endpoint.url(), "URL");

@@ -67,6 +67,7 @@ async fn what_does_not_prove_itself_is_taken_back() {
     let first = ada.launch(&fast("1.0.0")).await.unwrap();
     for (mood, timeout, seen) in [
         ("sick", 1, "answered 500"),
+        ("without settings", 1, "serves without the settings of its `.env`"),
         ("no chat", 20, "explicit deny in a service control policy"),
         ("sick through the address", 8, "answered 500"),
     ] {

@@ -38,6 +38,7 @@ const MAX_DRAINS: usize = 16;
 pub struct AppState {
     pub(crate) model: Arc<Model>,
     pub(crate) release: Arc<Release>,
+    pub(crate) has_env_file: bool,
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) library: Arc<Library>,
     pub(crate) access: Arc<Access>,
@@ -63,6 +64,7 @@ impl AppState {
             library: Arc::new(library),
             model: Arc::new(Model::new(client, settings.model)),
             release: Arc::new(settings.release),
+            has_env_file: settings.has_env_file,
             access: Arc::new(Access::new(settings.access.keys, settings.access.requests_per_minute)),
             readiness: Arc::default(),
             permits: Arc::new(Semaphore::new(settings.max_streams.get())),

@@ -54,6 +54,8 @@ pub struct Settings {
     pub on_disconnect: OnDisconnect,
     /// What `/version` answers.
     pub release: Release,
+    /// Whether there was a `.env` at the start. Whoever launches an instance with one does not want a server with defaults.
+    pub has_env_file: bool,
     /// Names in the `.env` file that mean nothing to this server.
     pub unknown_names: Vec<String>,
 }
@@ -110,13 +112,15 @@ impl Settings {
             _ => directory.join(".env"),
         };
         let state_directory = process("STATE_DIRECTORY");
-        let mut variables = Variables::new(&env_file, &read_env_file(&env_file)?, process);
+        let found = read_env_file(&env_file)?;
+        let has_env_file = found.is_some();
+        let mut variables = Variables::new(&env_file, &found.unwrap_or_default(), process);
         variables.resolve(secret)?;
         let release =
             Release::read(&directory.join(config.release_file.as_deref().unwrap_or(Path::new("release.json"))))?;
         let sessions = SessionSettings::new(&config, &variables, state_directory.as_deref())?;
         let library = LibrarySettings::new(&config, &variables, state_directory.as_deref())?;
-        Self::assemble(&config, variables, release, (sessions, library))
+        Ok(Self { has_env_file, ..Self::assemble(&config, variables, release, (sessions, library))? })
     }
 
     fn assemble(
@@ -141,16 +145,24 @@ impl Settings {
             access: AccessSettings::new(config, &variables)?,
             on_disconnect: on_disconnect.or(config.on_disconnect).unwrap_or_default(),
             release,
+            has_env_file: false,
             unknown_names: variables.unknown,
         })
     }
 }
 
-/// An absent file is an empty one: an instance without settings of its own has none.
-fn read_env_file(path: &Path) -> Result<Vec<(String, String)>, SettingsError> {
+/// What the unit gives the server as its `.env` where the instance has none.
+const NO_ENV_FILE: &str = "#";
+
+/// `None` where there is no file: an instance without settings of its own has none.
+fn read_env_file(path: &Path) -> Result<Option<Vec<(String, String)>>, SettingsError> {
     match fs_err::read_to_string(path) {
-        Ok(text) => env_file::parse(&text).map_err(|source| SettingsError::EnvFile { path: path.to_owned(), source }),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+        Ok(text) if text == NO_ENV_FILE => Ok(None),
+        Ok(text) => match env_file::parse(&text) {
+            Ok(settings) => Ok(Some(settings)),
+            Err(source) => Err(SettingsError::EnvFile { path: path.to_owned(), source }),
+        },
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(SettingsError::ReadEnvFile(error)),
     }
 }

@@ -125,6 +125,7 @@ class Service(StreamRequestHandler):
             return 200, "application/json", b'{"status":"healthy"}'
         if path == "/version":
             release = {name: tags["veris:" + name] for name in ("service", "version", "digest", "commit")}
+            release["env_file"] = feels != "without settings"
             return 200, "application/json", json.dumps(release).encode()
         return 404, "text/plain", b""
 

@@ -17,7 +17,7 @@ async fn health_is_exactly_what_the_load_balancer_compares() {
 async fn a_server_outside_an_image_says_that_it_is_unbaked() {
     let state = state(&FakeBedrock::start([]).await);
     let (_, version) = get(&state, "/version").await;
-    insta::assert_snapshot!(version, @r#"{"service":"veris-chat","version":"0.1.0","digest":"unbaked","commit":"unbaked"}"#);
+    insta::assert_snapshot!(version, @r#"{"service":"veris-chat","version":"0.1.0","digest":"unbaked","commit":"unbaked","env_file":false}"#);
 }
 
 #[tokio::test]

@@ -108,6 +108,16 @@ fn prompts_are_marked_for_keeping_only_where_the_model_knows_it() {
 }
 
 #[test]
+fn a_server_knows_whether_its_instance_has_settings() {
+    let has = |files: &[(&str, &str)]| load(&folder(files), &[]).unwrap().has_env_file;
+    assert!(!has(&[("config.yaml", "")]));
+    // The unit's stand-in for a file that is not there.
+    assert!(!has(&[("config.yaml", ""), (".env", "#")]));
+    assert!(has(&[("config.yaml", ""), (".env", "")]));
+    assert!(has(&[("config.yaml", ""), (".env", "AWS_REGION=us-east-1\n")]));
+}
+
+#[test]
 fn the_release_lies_beside_the_configuration() {
     let release = r#"{"service":"veris-chat","version":"1.2.0","digest":"abc","commit":"def"}"#;
     let directory = folder(&[("config.yaml", ""), ("release.json", release)]);
