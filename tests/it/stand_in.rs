@@ -232,7 +232,7 @@ fn add_images(state: &mut State) {
             volume_gib: 8,
             owner: "amazon".to_owned(),
             parent: Choice::BuiltIn.digest(),
-            tags: std::collections::BTreeMap::new(),
+            ..Image::default()
         };
         state.images.insert(image.image_id.clone(), image);
     }
@@ -262,6 +262,7 @@ fn add_version(layout: &Layout, state: &mut State, version: &str) {
         owner: local_cloud::state::ACCOUNT.to_owned(),
         parent: Choice::BuiltIn.digest(),
         tags: tags.map(|(key, value)| (format!("veris:{key}"), value.to_owned())).into(),
+        ..Image::default()
     };
     state.images.insert(image_id, image);
 }

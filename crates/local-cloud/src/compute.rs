@@ -19,6 +19,7 @@ use crate::vm::process::Process;
 mod addresses;
 mod boot;
 mod capacity;
+mod copies;
 mod first_boot;
 mod full_disk;
 mod images;
@@ -31,6 +32,7 @@ mod saved;
 pub mod ssh;
 
 pub use images::NewImage;
+pub(crate) use images::check_name;
 pub use launch::LaunchRequest;
 pub(crate) use loopback::MOST_ELASTIC_IPS;
 

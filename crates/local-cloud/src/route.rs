@@ -10,6 +10,7 @@ use crate::cloud::Cloud;
 use crate::fault::Fault;
 use crate::service::{self, Caller, Request, Response};
 use crate::sigv4::{Authorization, Head, Rejection};
+use crate::state::is_region;
 use crate::wire::Protocol;
 use crate::wire::query::Fields;
 
@@ -97,6 +98,7 @@ where
     let service = &authorization.scope.service;
     access::check(service, &request)?;
     log_operation(service, &request);
+    enter(cloud, service, &request.region)?;
     let action = cloud.injects_faults.then(|| access::action(service, &request));
     if action.as_ref().is_some_and(|action| !injection::only_reads(action)) {
         cloud.store.remember_before_a_call();
@@ -105,6 +107,18 @@ where
     Ok(match (injection, action) {
         (Some(injection), Some(action)) => injection.around(cloud, (protocol, &action), answer).await,
         _ => answer.await,
+    })
+}
+
+/// Gives a region what it has from the beginning, the first time that it is asked for what belongs to a region.
+fn enter(cloud: &Cloud, service: &str, region: &str) -> Result<(), Fault> {
+    let is_regional = matches!(service, "ec2" | "ebs" | "imagebuilder" | "ssm");
+    if !is_regional || !is_region(region) || cloud.store.read(|state| state.is_stocked(region)) {
+        return Ok(());
+    }
+    cloud.store.change(|state| {
+        state.stock(region);
+        Ok(())
     })
 }
 

@@ -76,6 +76,10 @@ pub async fn serve(options: Options, shutdown: impl Future<Output = ()>) -> Resu
     let cloud = Arc::new(cloud);
     cloud.compute.reconcile().await.map_err(ServeError::State)?;
     bake::recover(&cloud).await;
+    for image_id in cloud.compute.pending_copies() {
+        let compute = Arc::clone(&cloud.compute);
+        cloud.spawn(async move { compute.finish_copy(&image_id).await });
+    }
 
     let listener = listen::bind(port, cloud.store.read(|state| state.port)).await?;
     let address = listener.local_addr().map_err(ServeError::Endpoint)?;

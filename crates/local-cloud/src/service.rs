@@ -14,6 +14,7 @@ pub mod iam;
 pub mod image_builder;
 pub mod instance_connect;
 mod json_1_1;
+pub(crate) mod kms_keys;
 pub mod metadata;
 pub mod quotas;
 pub mod s3;

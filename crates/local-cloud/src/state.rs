@@ -6,10 +6,15 @@ use std::net::Ipv4Addr;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+mod image;
 pub mod image_builder;
+mod regional;
 pub mod secrets;
 
+pub use image::{Image, ImageState, Snapshot, Source};
 use image_builder::ImageBuilder;
+pub(crate) use regional::is_region;
+pub use regional::{HOME_REGION, Regional};
 use secrets::Secret;
 
 /// The account of every local cloud. AWS never hands it out, so an ARN of ours cannot be taken for a real one.
@@ -27,62 +32,26 @@ pub type Tags = BTreeMap<String, String>;
 pub struct State {
     /// Port of the endpoint at the last start, tried first at the next one so that URLs stay what they were.
     pub port: Option<u16>,
+    /// AMIs of the home region; [`State::images`] has those of any.
     pub images: BTreeMap<String, Image>,
+    /// Snapshots of the home region; [`State::snapshots`] has those of any.
     pub snapshots: BTreeMap<String, Snapshot>,
     pub instances: BTreeMap<String, Instance>,
     /// Elastic IPs by allocation id.
     pub addresses: BTreeMap<String, Address>,
     /// Rules of the security group beside those that it has from the beginning, by id.
     pub security_group_rules: BTreeMap<String, SecurityGroupRule>,
-    /// SSM parameters by name.
+    /// SSM parameters of the home region by name; [`State::parameters`] has those of any.
     pub parameters: BTreeMap<String, Parameter>,
+    /// What the other regions have of their own, by their names.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub regions: BTreeMap<String, Regional>,
     /// Secrets Manager's secrets by name.
     pub secrets: BTreeMap<String, Secret>,
     /// Temporary credentials handed to instances, by access key id.
     pub sessions: BTreeMap<String, Session>,
     /// Image Builder's resources, each in the shape the API answers, with what the API hides beside it.
     pub image_builder: ImageBuilder,
-}
-
-/// An AMI.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Image {
-    pub image_id: String,
-    pub name: String,
-    pub description: String,
-    pub state: ImageState,
-    pub created: Timestamp,
-    pub snapshot_id: String,
-    /// `/dev/xvda` and the like.
-    pub root_device: String,
-    pub volume_gib: u32,
-    /// `amazon` for the built-in parent, otherwise [`ACCOUNT`].
-    pub owner: String,
-    /// Digest of the parent in the cache whose kernel boots this image and whose disk lies below it.
-    pub parent: String,
-    pub tags: Tags,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ImageState {
-    Pending,
-    Available,
-    Failed,
-}
-
-/// An EBS snapshot: the disk of one AMI.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Snapshot {
-    pub snapshot_id: String,
-    /// The AMI it was made for, which names the disk's file also after the AMI is gone.
-    pub image_id: String,
-    pub volume_gib: u32,
-    pub created: Timestamp,
-    pub description: String,
-    pub tags: Tags,
 }
 
 /// An EC2 instance and the guest behind it.

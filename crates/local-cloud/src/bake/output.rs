@@ -19,7 +19,7 @@ pub(super) fn new_image(plan: &Plan, built: Timestamp) -> NewImage {
     let mut tags = plan.ami_tags.clone();
     tags.extend(plan.own_tags());
     let description = plan.distribution.description.clone().unwrap_or_default();
-    NewImage { name: substitute(&pattern, &plan.version, built), description, tags }
+    NewImage { region: plan.region.clone(), name: substitute(&pattern, &plan.version, built), description, tags }
 }
 
 /// Fills in `{{ imagebuilder:buildDate }}` and `{{ imagebuilder:buildVersion }}`.
@@ -59,18 +59,18 @@ pub(super) fn distribute(store: &Store, plan: &Plan, ami: &Ami) -> Result<(), Fa
         let deregistered = || {
             Fault::client("InvalidAMIID.NotFound", format!("the AMI {} was deregistered during its tests", ami.image))
         };
-        let image = state.images.get_mut(&ami.image).ok_or_else(deregistered)?;
+        let image = state.images_mut(&plan.region).get_mut(&ami.image).ok_or_else(deregistered)?;
         image.tags.extend(plan.distribution.ami_tags.clone());
         for parameter in &plan.parameters {
-            put(state, parameter, &ami.image);
+            put(state, &plan.region, parameter, &ami.image);
         }
         Ok(())
     })
 }
 
-fn put(state: &mut State, wanted: &SsmParameter, ami: &str) {
+fn put(state: &mut State, region: &str, wanted: &SsmParameter, ami: &str) {
     let name = wanted.parameter_name.clone();
-    let parameter = state.parameters.entry(name.clone()).or_insert_with(|| Parameter {
+    let parameter = state.parameters_mut(region).entry(name.clone()).or_insert_with(|| Parameter {
         name,
         kind: "String".to_owned(),
         data_type: wanted.data_type.clone().unwrap_or_else(|| "text".to_owned()),
@@ -136,6 +136,7 @@ mod tests {
             owner: ACCOUNT.to_owned(),
             parent: "0011".to_owned(),
             tags: new.tags,
+            ..Image::default()
         }
     }
 }

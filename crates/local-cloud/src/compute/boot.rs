@@ -45,7 +45,7 @@ impl Compute {
     async fn power_on(self: &Arc<Self>, instance: &Instance) -> Result<(), Fault> {
         let id = &instance.instance_id;
         let disks = self.disks.read().await;
-        let image = self.store.read(|state| state.images.get(&instance.image_id).cloned());
+        let image = self.store.read(|state| state.find_image(&instance.image_id).cloned());
         let disk = self.disk(id);
         let base = if disk.exists() { None } else { Some(self.base(instance, image.as_ref())?) };
         let unreadable = |source| VmError::Io { attempt: "find the parent image below the instance's disk", source };

@@ -9,12 +9,13 @@ use jiff::Timestamp;
 use super::{Compute, incorrect_state};
 use crate::fault::Fault;
 use crate::ids;
-use crate::state::{ACCOUNT, Image, ImageState, Instance, InstanceState, Snapshot, State, Tags};
+use crate::state::{ACCOUNT, Image, ImageState, Instance, InstanceState, Snapshot, Source, State, Tags};
 use crate::vm::disk;
 
-/// Name and tags of the image to be made from a stopped instance's disk.
+/// Name, tags and region of the image to be made from a stopped instance's disk.
 #[derive(Debug, Clone, Default)]
 pub struct NewImage {
+    pub region: String,
     pub name: String,
     pub description: String,
     pub tags: Tags,
@@ -30,7 +31,7 @@ impl Compute {
         if instance.state != InstanceState::Stopped {
             return Err(incorrect_state(&instance, "made an image of; stop it first"));
         }
-        self.store.read(|state| check_name(state, &new.name))?;
+        self.store.read(|state| check_name(state, &new.region, &new.name))?;
         let image_id = ids::resource("ami");
         let _disks = self.disks.read().await;
         let (from, to) = (self.disk(instance_id), self.layout.image_disk(&image_id));
@@ -48,15 +49,15 @@ impl Compute {
         made
     }
 
-    /// Forgets an AMI; `with_snapshot` also removes its disk.
-    pub async fn deregister_image(&self, image_id: &str, with_snapshot: bool) -> Result<(), Fault> {
+    /// Forgets an AMI; `with_snapshot` also removes its disk. A copy that was not finished has no disk to leave.
+    pub async fn deregister_image(&self, region: &str, image_id: &str, with_snapshot: bool) -> Result<(), Fault> {
         self.store.change(|state| {
-            let Some(image) = state.images.remove(image_id) else {
+            let Some(image) = state.images_mut(region).remove(image_id) else {
                 let message = format!("The image id '[{image_id}]' does not exist");
                 return Err(Fault::client("InvalidAMIID.NotFound", message));
             };
-            if with_snapshot {
-                state.snapshots.remove(&image.snapshot_id);
+            if with_snapshot || image.state == ImageState::Pending {
+                state.snapshots_mut(region).remove(&image.snapshot_id);
             }
             Ok(())
         })?;
@@ -80,9 +81,12 @@ impl Compute {
             return Ok(Vec::new());
         }
         let (images, instances): (BTreeSet<String>, Vec<String>) = self.store.read(|state| {
-            let of_snapshots = state.snapshots.values().map(|snapshot| snapshot.image_id.clone());
+            let of_snapshots = state.every_snapshot().map(|snapshot| snapshot.image_id.clone());
+            let pending = state.every_image().filter(|image| image.state == ImageState::Pending);
+            let being_copied = pending.filter_map(|image| Some(image.source.as_ref()?.image_id.clone()));
             let living = state.instances.values().filter(|instance| instance.state != InstanceState::Terminated);
-            let images = state.images.keys().cloned().chain(of_snapshots);
+            let images = state.every_image().map(|image| image.image_id.clone());
+            let images = images.chain(of_snapshots).chain(being_copied);
             (images.collect(), living.map(|instance| instance.instance_id.clone()).collect())
         });
         let mut needed = BTreeSet::new();
@@ -117,8 +121,9 @@ async fn move_disk(from: &Path, to: &Path) -> io::Result<()> {
     fs_err::rename(from, to)
 }
 
-fn check_name(state: &State, name: &str) -> Result<(), Fault> {
-    match state.images.values().find(|image| image.owner == ACCOUNT && image.name == name) {
+/// Each name is given once in a region.
+pub(crate) fn check_name(state: &State, region: &str, name: &str) -> Result<(), Fault> {
+    match state.images(region).values().find(|image| image.owner == ACCOUNT && image.name == name) {
         None => Ok(()),
         Some(image) => {
             let message = format!("AMI name {name} is already in use by AMI {}", image.image_id);
@@ -128,8 +133,8 @@ fn check_name(state: &State, name: &str) -> Result<(), Fault> {
 }
 
 fn record(state: &mut State, instance: &Instance, image_id: String, new: NewImage) -> Result<Image, Fault> {
-    check_name(state, &new.name)?;
-    let base = state.images.get(&instance.image_id).cloned().ok_or_else(|| {
+    check_name(state, &new.region, &new.name)?;
+    let base = state.find_image(&instance.image_id).cloned().ok_or_else(|| {
         Fault::client("InvalidAMIID.NotFound", format!("The image id '[{}]' does not exist", instance.image_id))
     })?;
     let created = Timestamp::now();
@@ -140,6 +145,7 @@ fn record(state: &mut State, instance: &Instance, image_id: String, new: NewImag
         created,
         description: format!("Created by CreateImage({}) for {image_id}", instance.instance_id),
         tags: new.tags.clone(),
+        kms_key: None,
     };
     let image = Image {
         image_id: image_id.clone(),
@@ -153,8 +159,17 @@ fn record(state: &mut State, instance: &Instance, image_id: String, new: NewImag
         owner: ACCOUNT.to_owned(),
         parent: base.parent,
         tags: new.tags,
+        source: Some(Source {
+            image_id: base.image_id,
+            region: new.region.clone(),
+            client_token: None,
+            request_digest: String::new(),
+        }),
+        failure: None,
+        shared_with: BTreeSet::new(),
+        kms_key: None,
     };
-    state.snapshots.insert(snapshot.snapshot_id.clone(), snapshot);
-    state.images.insert(image_id, image.clone());
+    state.snapshots_mut(&new.region).insert(snapshot.snapshot_id.clone(), snapshot);
+    state.images_mut(&new.region).insert(image_id, image.clone());
     Ok(image)
 }

@@ -86,7 +86,7 @@ impl Compute {
         if let Some(first) = self.store.read(|state| launched_before(state, &request, &digest))? {
             return Ok(first);
         }
-        let image = self.store.read(|state| state.images.get(&request.image_id).cloned()).ok_or_else(|| {
+        let image = self.store.read(|state| state.find_image(&request.image_id).cloned()).ok_or_else(|| {
             let message = format!("The image id '[{}]' does not exist", request.image_id);
             Fault::client("InvalidAMIID.NotFound", message)
         })?;

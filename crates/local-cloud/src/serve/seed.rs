@@ -1,5 +1,6 @@
 //! What a new cloud contains: the parent image as an AMI of Amazon's, and the public parameter that names it.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 
@@ -21,6 +22,9 @@ pub(super) fn parent(store: &Store, parent: &Parent) -> Result<(), ServeError> {
         let image = image(parent, volume_gib);
         name(state, &image.image_id);
         state.images.entry(image.image_id.clone()).or_insert(image);
+        for region in state.regions.keys().cloned().collect::<Vec<_>>() {
+            state.stock(&region);
+        }
         Ok(())
     };
     store.change(seed).map_err(ServeError::State)
@@ -40,6 +44,10 @@ fn image(parent: &Parent, volume_gib: u32) -> Image {
         owner: "amazon".to_owned(),
         parent: parent.digest.clone(),
         tags: Tags::new(),
+        source: None,
+        failure: None,
+        shared_with: BTreeSet::new(),
+        kms_key: None,
     }
 }
 

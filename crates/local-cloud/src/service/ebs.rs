@@ -13,7 +13,7 @@ use super::{Request, Response};
 use crate::cloud::Cloud;
 use crate::fault::Fault;
 use crate::ids;
-use crate::state::Snapshot;
+use crate::state::{ImageState, Snapshot};
 
 mod disk;
 mod token;
@@ -73,7 +73,7 @@ async fn list(cloud: &Arc<Cloud>, request: &Request, snapshot_id: &str) -> Resul
     if most > PAGE.1 {
         return Err(invalid("INVALID_PARAMETER_VALUE", format!("maxResults is at most {}.", PAGE.1)));
     }
-    let snapshot = find(cloud, snapshot_id)?;
+    let snapshot = find(cloud, &request.region, snapshot_id)?;
     let sealer = Sealer { secret: &cloud.credentials.secret_access_key, snapshot_id };
     let bad_page = || invalid("INVALID_PAGE_TOKEN", "The page token is not of this snapshot, or has expired.");
     let start = page.map_or(Ok(start), |page| sealer.open(Kind::Page, page).ok_or_else(bad_page))?;
@@ -98,7 +98,7 @@ async fn list(cloud: &Arc<Cloud>, request: &Request, snapshot_id: &str) -> Resul
 async fn get(cloud: &Arc<Cloud>, request: &Request, snapshot_id: &str, block: &str) -> Result<Response, Refusal> {
     let [token] = parameters(request, ["blockToken"])?;
     let block: Option<u32> = number(Some(block), "blockIndex")?;
-    let snapshot = find(cloud, snapshot_id)?;
+    let snapshot = find(cloud, &request.region, snapshot_id)?;
     let sealer = Sealer { secret: &cloud.credentials.secret_access_key, snapshot_id };
     let opened = token.and_then(|token| sealer.open(Kind::Block, token));
     let block = opened.filter(|opened| block == Some(*opened));
@@ -121,7 +121,7 @@ fn set(headers: &mut HeaderMap, name: &'static str, value: &str) {
     }
 }
 
-fn find(cloud: &Cloud, snapshot_id: &str) -> Result<Snapshot, Refusal> {
+fn find(cloud: &Cloud, region: &str, snapshot_id: &str) -> Result<Snapshot, Refusal> {
     let is_id = snapshot_id.strip_prefix("snap-").is_some_and(|digits| {
         let is_digit = |digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f');
         (1..60).contains(&digits.len()) && digits.bytes().all(is_digit)
@@ -129,11 +129,16 @@ fn find(cloud: &Cloud, snapshot_id: &str) -> Result<Snapshot, Refusal> {
     if !is_id {
         return Err(invalid("INVALID_SNAPSHOT_ID", format!("'{snapshot_id}' is no snapshot's id.")));
     }
-    let found = cloud.store.read(|state| state.snapshots.get(snapshot_id).cloned());
-    found.ok_or_else(|| Refusal {
+    let found = cloud.store.read(|state| state.snapshots(region).get(snapshot_id).cloned());
+    let snapshot = found.ok_or_else(|| Refusal {
         fault: Fault::new(404, "ResourceNotFoundException", format!("The snapshot '{snapshot_id}' does not exist.")),
         reason: Some("SNAPSHOT_NOT_FOUND"),
-    })
+    })?;
+    let image = cloud.store.read(|state| state.images(region).get(&snapshot.image_id).map(|image| image.state));
+    if image.is_some_and(|state| state != ImageState::Available) {
+        return Err(invalid("INVALID_SNAPSHOT_ID", format!("The snapshot '{snapshot_id}' is not completed.")));
+    }
+    Ok(snapshot)
 }
 
 /// The parameters of these names. One that is not known is refused.

@@ -10,7 +10,10 @@ use crate::wire::xml;
 
 mod addresses;
 mod console;
+mod copy_image;
+mod deregister_image;
 mod filters;
+mod image_attribute;
 mod image_references;
 mod images;
 mod instance_attribute;
@@ -55,12 +58,14 @@ async fn dispatch(call: &Call<'_>) -> Answer {
         "AllocateAddress" => addresses::allocate(call).await,
         "AssociateAddress" => addresses::associate(call).await,
         "AuthorizeSecurityGroupIngress" => security_group_rules::authorize(call),
+        "CopyImage" => copy_image::copy(call),
         "CreateTags" => tags::create(call),
         "DeleteSnapshot" => snapshots::delete(call).await,
         "DeleteTags" => tags::delete(call),
-        "DeregisterImage" => images::deregister(call).await,
+        "DeregisterImage" => deregister_image::deregister(call).await,
         "DescribeAddresses" => addresses::describe(call),
         "DescribeAvailabilityZones" => regions::describe_zones(call),
+        "DescribeImageAttribute" => image_attribute::describe(call),
         "DescribeImageReferences" => image_references::describe(call),
         "DescribeImages" => images::describe(call),
         "DescribeInstanceAttribute" => instance_attribute::describe(call),
@@ -78,6 +83,7 @@ async fn dispatch(call: &Call<'_>) -> Answer {
         "DescribeVpcs" => network::describe_vpcs(call),
         "DisassociateAddress" => addresses::disassociate(call).await,
         "GetConsoleOutput" => console::output(call),
+        "ModifyImageAttribute" => image_attribute::modify(call),
         "ModifyInstanceAttribute" => instance_attribute::modify(call),
         "RebootInstances" => instance_state::reboot(call),
         "ReleaseAddress" => addresses::release(call),

@@ -105,6 +105,25 @@ async fn what_is_compressed_is_read_as_well() {
 }
 
 #[tokio::test]
+async fn blocks_are_read_in_the_region_of_their_snapshot() {
+    if !can_make_disks() {
+        return;
+    }
+    let cloud = Sandbox::with_state(baked).await;
+    make_disk(&cloud.layout.image_disk("ami-0a0a0a0a0a0a0a0a0"), false);
+    let (here, there) = (cloud.operator(), Client { region: "eu-central-1", ..cloud.operator() });
+    let list = |snapshot: &str| format!("/snapshots/{snapshot}/blocks");
+    assert_eq!(get(&there, &list(SNAPSHOT)).await.status, 404);
+    let source = "SourceImageId=ami-0a0a0a0a0a0a0a0a0&SourceRegion=ap-southeast-2";
+    let (copied, _) = crate::ec2_copies::copy(&there, &format!("{source}&Name=copy")).await;
+    let copied = there.ec2("DescribeImages", &format!("ImageId.1={copied}")).await.element("snapshotId").unwrap();
+    assert_eq!(get(&here, &list(&copied)).await.status, 404);
+    let numbers = |page: &Value| blocks(page).into_iter().map(|(index, _)| index).collect::<Vec<_>>();
+    let (first, second) = (json(&get(&here, &list(SNAPSHOT)).await), json(&get(&there, &list(&copied)).await));
+    assert_eq!(numbers(&first), numbers(&second));
+}
+
+#[tokio::test]
 async fn a_long_list_comes_in_pages() {
     if !can_make_disks() {
         return;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use local_cloud::compute::NewImage;
-use local_cloud::state::InstanceState;
+use local_cloud::state::{HOME_REGION, InstanceState};
 
 use crate::ebs::{can_make_disks, run};
 use crate::support::{Sandbox, baked, launched, unserved};
@@ -164,12 +164,12 @@ async fn a_terminated_instance_uses_no_image_any_more() {
 }
 
 #[tokio::test]
-async fn nothing_is_shared_deprecated_or_disabled() {
+async fn nothing_is_deprecated_or_disabled() {
     let cloud = Sandbox::with_state(baked).await;
     let client = cloud.operator();
     let all = client.ec2("DescribeImages", "").await.text();
     assert_eq!(all.matches("<imageOwnerId>000000000001<").count(), 1, "the parent is Amazon's: {all}");
-    let asked = "ExecutableBy.1=all&IncludeDeprecated=true&IncludeDisabled=true";
+    let asked = "IncludeDeprecated=true&IncludeDisabled=true";
     let found = client.ec2("DescribeImages", asked).await;
     assert_eq!(found.text().matches("<imageId>").count(), all.matches("<imageId>").count(), "{}", found.text());
 }
@@ -220,11 +220,13 @@ async fn a_new_image_keeps_its_disk_while_others_are_removed() {
             tokio::task::yield_now().await;
         }
     });
-    let made =
-        ids.iter().map(|id| cloud.compute.create_image(id, NewImage { name: id.clone(), ..NewImage::default() }));
+    let new = |id: &String| NewImage { region: HOME_REGION.into(), name: id.clone(), ..NewImage::default() };
+    let made = ids.iter().map(|id| cloud.compute.create_image(id, new(id)));
     let made = futures_util::future::try_join_all(made).await.unwrap();
     removing.abort();
     for image in made {
+        let source = image.source.as_ref().map(|source| (source.image_id.as_str(), source.region.as_str()));
+        assert_eq!(source, Some(("ami-0a0a0a0a0a0a0a0a0", HOME_REGION)), "as AWS names it");
         assert!(cloud.layout.image_disk(&image.image_id).exists(), "{} has lost its disk", image.name);
     }
 }

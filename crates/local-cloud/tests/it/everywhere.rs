@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Client, Sandbox, addressed, baked, launched};
+use crate::support::{Sandbox, addressed, baked};
 
 #[tokio::test]
 async fn the_signature_names_the_service() {
@@ -23,24 +23,6 @@ async fn what_is_not_known_is_refused_and_sts_alone_passes_it_over() {
     assert_eq!(shared.code(), "ValidationException");
     let identity = client.form("sts", "Action=GetCallerIdentity&Version=2011-06-15&Colour=red").await;
     assert_eq!(identity.status, 200, "{}", identity.text());
-}
-
-#[tokio::test]
-async fn a_region_is_no_more_than_a_name() {
-    let cloud = Sandbox::with_state(launched).await;
-    let here = cloud.operator();
-    let there = Client { region: "eu-central-1", ..cloud.operator() };
-    let kept = json!({"Name": "/kept", "Value": "yes", "Type": "String"});
-    assert_eq!(here.ssm("PutParameter", kept).await.status, 200);
-    let found = there.ssm("GetParameter", json!({"Name": "/kept"})).await;
-    let found: Value = serde_json::from_slice(&found.body).unwrap();
-    assert_eq!(found["Parameter"]["Value"], "yes", "{found}");
-    assert_eq!(found["Parameter"]["ARN"], "arn:aws:ssm:eu-central-1:000000000000:parameter/kept");
-
-    let instances = there.ec2("DescribeInstances", "").await;
-    assert_eq!(instances.element("availabilityZone").as_deref(), Some("eu-central-1a"), "{}", instances.text());
-    let zones = there.ec2("DescribeAvailabilityZones", "").await;
-    assert_eq!(zones.element("regionName").as_deref(), Some("eu-central-1"), "{}", zones.text());
 }
 
 #[tokio::test]
@@ -106,6 +88,7 @@ async fn a_dry_run_of_any_action_ends_before_it_acts() {
     for (action, parameters) in [
         ("AllocateAddress", "Domain=vpc"),
         ("AssociateAddress", "AllocationId=eipalloc-0f0f0f0f0f0f0f0f0&InstanceId=i-0c0c0c0c0c0c0c0c0"),
+        ("CopyImage", "Name=copy&SourceImageId=ami-0a0a0a0a0a0a0a0a0&SourceRegion=ap-southeast-2"),
         ("CreateTags", tag),
         ("DeleteSnapshot", "SnapshotId=snap-01010101010101010"),
         ("DeleteTags", tag),

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use local_cloud::compute::{Compute, LaunchRequest, NewImage};
 use local_cloud::layout::Layout;
 use local_cloud::parent_image::Choice;
-use local_cloud::state::{Image, ImageState, InstanceState, Tags};
+use local_cloud::state::{HOME_REGION, Image, ImageState, InstanceState, Tags};
 use local_cloud::store::Store;
 use local_cloud::{Cloud, Credentials, down, guest_link, parent_image};
 
@@ -121,7 +121,7 @@ async fn build(cloud: &Arc<Cloud>, directory: &Path) -> Image {
     let log = cloud.compute.agent_log(&builder).replace(&builder, "[id]");
     off.unwrap_or_else(|fault| panic!("{fault}\n{log}\n{}", cloud.compute.console(&builder)));
     insta::assert_snapshot!("build", log);
-    let new = NewImage { name: "proof".into(), ..NewImage::default() };
+    let new = NewImage { region: HOME_REGION.into(), name: "proof".into(), ..NewImage::default() };
     let image = cloud.compute.create_image(&builder, new).await.unwrap();
     cloud.compute.terminate(&builder).await.unwrap();
     assert!(cloud.layout.image_disk(&image.image_id).exists());
@@ -215,6 +215,7 @@ fn cloud(layout: &Layout, parent: &parent_image::Parent) -> Arc<Cloud> {
         owner: "amazon".into(),
         parent: parent.digest.clone(),
         tags: Tags::new(),
+        ..Image::default()
     };
     store.change(|state| Ok(state.images.insert(image.image_id.clone(), image))).unwrap();
     let pipe = vec![pipe().into_os_string()];

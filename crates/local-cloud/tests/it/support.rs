@@ -385,6 +385,7 @@ pub(crate) fn baked(state: &mut State) {
         owner: "000000000000".into(),
         parent: "00112233".into(),
         tags: tags.clone(),
+        ..Image::default()
     };
     let snapshot = Snapshot {
         snapshot_id: image.snapshot_id.clone(),
@@ -393,6 +394,7 @@ pub(crate) fn baked(state: &mut State) {
         created: noon(),
         description: "Created by CreateImage".into(),
         tags,
+        ..Snapshot::default()
     };
     state.images.insert(image.image_id.clone(), image);
     state.snapshots.insert(snapshot.snapshot_id.clone(), snapshot);

@@ -41,7 +41,7 @@ pub(super) fn describe(call: &Call<'_>) -> Answer {
     let references = call.cloud.store.read(|state| {
         let mut references = Vec::new();
         for id in ids {
-            images::find(&state.images, id)?;
+            images::find(state.images(call.region), id)?;
             references.extend(of(state, call.region, id));
         }
         Ok::<_, Fault>(references)
@@ -57,7 +57,7 @@ fn of(state: &State, region: &str, id: &str) -> Vec<Reference> {
         reference("ec2:Instance", format!("arn:aws:ec2:{region}:{ACCOUNT}:instance/{}", instance.instance_id))
     });
     let names_it = |value: &str| value == id;
-    let parameters = state.parameters.values().filter(|parameter| {
+    let parameters = state.parameters(region).values().filter(|parameter| {
         parameter.data_type == "aws:ec2:image" && parameter.versions.last().is_some_and(|last| names_it(&last.value))
     });
     let parameters = parameters.map(|parameter| {

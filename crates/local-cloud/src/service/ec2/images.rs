@@ -1,5 +1,7 @@
 //! AMIs.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use super::filters::{Filters, Table};
@@ -9,6 +11,9 @@ use super::{Answer, Call, is_id, time};
 use crate::fault::Fault;
 use crate::state::{ACCOUNT, Image, ImageState};
 use crate::wire::xml::Items;
+
+/// Instances of every image take version 2 of the metadata service alone, also those of a copy.
+pub(super) const IMDS_SUPPORT: &str = "v2.0";
 
 /// The account that owns the built-in parent image.
 const AMAZON: &str = "000000000001";
@@ -34,6 +39,12 @@ struct ImageItem {
     image_type: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     image_owner_alias: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source_image_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source_image_region: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state_reason: Option<StateReason>,
     name: String,
     description: String,
     root_device_type: &'static str,
@@ -46,6 +57,14 @@ struct ImageItem {
     platform_details: &'static str,
     usage_operation: &'static str,
     imds_support: &'static str,
+    #[serde(skip)]
+    shared_with: BTreeSet<String>,
+}
+
+#[derive(Clone, Serialize)]
+struct StateReason {
+    code: &'static str,
+    message: String,
 }
 
 #[derive(Clone, Serialize)]
@@ -73,9 +92,11 @@ impl ImageItem {
             volume_size: image.volume_gib,
             delete_on_termination: true,
             volume_type: "gp3",
-            encrypted: false,
+            encrypted: image.kms_key.is_some(),
         };
         let owner = if is_builtin { "amazon" } else { ACCOUNT };
+        let source = image.source.as_ref();
+        let failure = image.failure.clone().filter(|_| image.state == ImageState::Failed);
         Self {
             image_id: image.image_id.clone(),
             image_location: format!("{owner}/{}", image.name),
@@ -86,6 +107,9 @@ impl ImageItem {
             architecture: "x86_64",
             image_type: "machine",
             image_owner_alias: is_builtin.then_some("amazon"),
+            source_image_id: source.map(|source| source.image_id.clone()),
+            source_image_region: source.map(|source| source.region.clone()),
+            state_reason: failure.map(|message| StateReason { code: "Client.InternalError", message }),
             name: image.name.clone(),
             description: image.description.clone(),
             root_device_type: "ebs",
@@ -97,7 +121,17 @@ impl ImageItem {
             ena_support: true,
             platform_details: "Linux/UNIX",
             usage_operation: "RunInstances",
-            imds_support: "v2.0",
+            imds_support: IMDS_SUPPORT,
+            shared_with: image.shared_with.clone(),
+        }
+    }
+
+    /// Whether somebody may launch the image who was allowed to: everybody, this account or another one.
+    fn is_executable_by(&self, who: &str) -> bool {
+        match who {
+            "all" => self.is_public,
+            "self" => self.shared_with.contains(ACCOUNT),
+            account => self.shared_with.contains(account),
         }
     }
 
@@ -121,6 +155,8 @@ const FILTERS: &Table<ImageItem> = &[
     ("owner-id", |image| vec![image.image_owner_id.to_owned()]),
     ("root-device-name", |image| vec![image.root_device_name.clone()]),
     ("root-device-type", |image| vec![image.root_device_type.to_owned()]),
+    ("source-image-id", |image| image.source_image_id.iter().cloned().collect()),
+    ("source-image-region", |image| image.source_image_region.iter().cloned().collect()),
     ("state", |image| vec![image.image_state.to_owned()]),
     ("virtualization-type", |image| vec![image.virtualization_type.to_owned()]),
 ];
@@ -129,56 +165,59 @@ pub(super) fn describe(call: &Call<'_>) -> Answer {
     let form = &call.form;
     let (filters, page) = (Filters::read(form)?, Page::read(form)?);
     let (ids, owners) = (form.list("ImageId"), form.list("Owner"));
-    // Nobody shares images here, none is deprecated and none is disabled.
-    form.list("ExecutableBy");
+    let executable_by = form.list("ExecutableBy");
+    // None is deprecated and none is disabled.
     form.ignore(&["IncludeDeprecated", "IncludeDisabled"]);
     call.ready()?;
     let items = call.cloud.store.read(|state| {
         for id in &ids {
-            if !state.images.contains_key(*id) {
-                return Err(unknown(id));
-            }
+            find(state.images(call.region), id)?;
         }
-        let chosen = state.images.values().filter(|image| ids.is_empty() || ids.contains(&image.image_id.as_str()));
+        let chosen = state.images(call.region).values();
+        let chosen = chosen.filter(|image| ids.is_empty() || ids.contains(&image.image_id.as_str()));
         Ok(chosen.map(ImageItem::of).collect::<Vec<_>>())
     })?;
     let owned = |image: &ImageItem| owners.is_empty() || owners.iter().any(|owner| image.is_owned_by(owner));
-    let items = items.into_iter().filter(owned).collect();
+    let executable =
+        |image: &ImageItem| executable_by.is_empty() || executable_by.iter().any(|who| image.is_executable_by(who));
+    let items = items.into_iter().filter(owned).filter(executable).collect();
     let (images, next_token) = page.cut(filters.keep(items, FILTERS, |image| image.tag_set.as_slice())?);
     call.answer(&Described { images_set: images.into_iter().collect(), next_token })
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Deregistered {
-    r#return: bool,
-    delete_snapshot_result_set: Items<DeletedSnapshot>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct DeletedSnapshot {
-    snapshot_id: String,
-    return_code: &'static str,
-}
-
-pub(super) async fn deregister(call: &Call<'_>) -> Answer {
-    let id = call.form.required("ImageId")?;
-    let with_snapshot = call.form.parsed("DeleteAssociatedSnapshots")?.unwrap_or(false);
-    let image = call.cloud.store.read(|state| find(&state.images, id).cloned())?;
-    if image.owner != ACCOUNT {
-        return Err(Fault::new(403, "AuthFailure", format!("Not authorized for image:{id}")));
-    }
-    call.ready()?;
-    call.cloud.compute.deregister_image(id, with_snapshot).await?;
-    let deleted = DeletedSnapshot { snapshot_id: image.snapshot_id, return_code: "success" };
-    let snapshots = with_snapshot.then_some(deleted).into_iter().collect();
-    call.answer(&Deregistered { r#return: true, delete_snapshot_result_set: snapshots })
 }
 
 /// The image of that id, or AWS's error.
 pub(super) fn find<'a>(images: &'a std::collections::BTreeMap<String, Image>, id: &str) -> Result<&'a Image, Fault> {
     images.get(id).ok_or_else(|| unknown(id))
+}
+
+/// Amazon's own images are nobody's to change.
+pub(super) fn owned(image: &Image) -> Result<(), Fault> {
+    if image.owner == ACCOUNT {
+        return Ok(());
+    }
+    Err(Fault::new(403, "AuthFailure", format!("Not authorized for image:{}", image.image_id)))
+}
+
+/// The name and the description of an AMI that is to be.
+pub(super) fn check_text(name: &str, description: &str) -> Result<(), Fault> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "()[] ./-'@_".contains(c);
+    if !(3..=128).contains(&name.len()) || !name.chars().all(allowed) {
+        let message = "AMI names must be between 3 and 128 characters long, and may contain letters, numbers, \
+                       '(', ')', '.', '-', '/' and '_'";
+        return Err(Fault::client("InvalidAMIName.Malformed", message));
+    }
+    check_description(description)
+}
+
+pub(super) fn check_description(description: &str) -> Result<(), Fault> {
+    if description.chars().count() <= 255 {
+        return Ok(());
+    }
+    Err(Fault::client("InvalidParameterValue", "The description of an AMI is at most 255 characters long"))
+}
+
+pub(super) fn unavailable(id: &str) -> Fault {
+    Fault::client("InvalidAMIID.Unavailable", format!("The image ID '{id}' is not available"))
 }
 
 fn unknown(id: &str) -> Fault {

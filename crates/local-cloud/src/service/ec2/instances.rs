@@ -157,7 +157,7 @@ impl InstanceItem {
     pub(super) fn of(state: &State, instance: &Instance, zone: &str) -> Self {
         let is_there = instance.state != InstanceState::Terminated;
         let root_device =
-            state.images.get(&instance.image_id).map_or("/dev/xvda", |image| &image.root_device).to_owned();
+            state.find_image(&instance.image_id).map_or("/dev/xvda", |image| &image.root_device).to_owned();
         let ebs = Ebs {
             volume_id: instance.volume_id.clone(),
             status: "attached",

@@ -36,7 +36,7 @@ fn read(call: &Call<'_>) -> Result<(LaunchRequest, Tags), Fault> {
             ));
         }
     }
-    let image = call.cloud.store.read(|state| image(state, form.required("ImageId")?))?;
+    let image = call.cloud.store.read(|state| image(state, call.region, form.required("ImageId")?))?;
     no_effect(form)?;
     let kinds = ["instance", "volume"];
     let request = LaunchRequest {
@@ -56,20 +56,20 @@ fn read(call: &Call<'_>) -> Result<(LaunchRequest, Tags), Fault> {
     Ok((request, tags::specification(form, "volume", &kinds)?))
 }
 
-/// The image; `resolve:ssm:NAME` names it by a parameter.
-fn image(state: &State, text: &str) -> Result<Image, Fault> {
+/// The region's image; `resolve:ssm:NAME` names it by a parameter.
+fn image(state: &State, region: &str, text: &str) -> Result<Image, Fault> {
     let id = match text.strip_prefix("resolve:ssm:") {
         Some(name) => {
-            let newest = state.parameters.get(name).and_then(|parameter| parameter.versions.last());
+            let newest = state.parameters(region).get(name).and_then(|parameter| parameter.versions.last());
             newest.map(|version| version.value.as_str()).ok_or_else(|| {
                 Fault::client("InvalidParameterValue", format!("The parameter '{name}' named by {text} does not exist"))
             })?
         }
         None => text,
     };
-    let image = images::find(&state.images, id)?;
+    let image = images::find(state.images(region), id)?;
     if image.state != ImageState::Available {
-        return Err(Fault::client("InvalidAMIID.Unavailable", format!("The image ID '{id}' is not available")));
+        return Err(images::unavailable(id));
     }
     Ok(image.clone())
 }
@@ -179,7 +179,7 @@ fn hop_limit(form: &Form<'_>) -> Result<u8, Fault> {
     Err(Fault::client("InvalidParameterValue", format!("HttpPutResponseHopLimit must be from 1 to 64, not {limit}")))
 }
 
-fn client_token(form: &Form<'_>) -> Result<Option<String>, Fault> {
+pub(super) fn client_token(form: &Form<'_>) -> Result<Option<String>, Fault> {
     let token = form.text("ClientToken");
     if token.is_some_and(|token| token.len() > 64 || !token.is_ascii()) {
         return Err(Fault::client("InvalidClientToken", "A client token is at most 64 ASCII characters long"));

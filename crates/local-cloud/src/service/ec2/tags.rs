@@ -47,7 +47,7 @@ pub(super) fn create(call: &Call<'_>) -> Answer {
     call.ready()?;
     call.cloud.store.change(|state| {
         for id in ids {
-            let all = of_resource(state, id)?;
+            let all = of_resource(state, call.region, id)?;
             all.extend(tags.clone());
             if all.len() > 50 {
                 return Err(Fault::client("TagLimitExceeded", "More than 50 tags specified"));
@@ -69,7 +69,7 @@ pub(super) fn delete(call: &Call<'_>) -> Answer {
     call.ready()?;
     call.cloud.store.change(|state| {
         for id in ids {
-            let all = of_resource(state, id)?;
+            let all = of_resource(state, call.region, id)?;
             let is_named = |key: &str, value: &str| {
                 tags.iter().any(|(name, only)| name == key && only.as_deref().is_none_or(|only| only == value))
             };
@@ -110,8 +110,8 @@ pub(super) fn describe(call: &Call<'_>) -> Answer {
     let (filters, page) = (Filters::read(&call.form)?, Page::read(&call.form)?);
     call.ready()?;
     let all = call.cloud.store.read(|state| {
-        let images = state.images.iter().map(|(id, image)| (id, "image", &image.tags));
-        let snapshots = state.snapshots.iter().map(|(id, snapshot)| (id, "snapshot", &snapshot.tags));
+        let images = state.images(call.region).iter().map(|(id, image)| (id, "image", &image.tags));
+        let snapshots = state.snapshots(call.region).iter().map(|(id, snapshot)| (id, "snapshot", &snapshot.tags));
         let instances = state.instances.iter().map(|(id, instance)| (id, "instance", &instance.tags));
         let volumes = state.instances.values().filter(|instance| instance.terminated.is_none());
         let volumes = volumes.map(|instance| (&instance.volume_id, "volume", &instance.volume_tags));
@@ -159,11 +159,11 @@ fn read(form: &Form<'_>) -> Result<Tags, Fault> {
     Ok(tags)
 }
 
-fn of_resource<'a>(state: &'a mut State, id: &str) -> Result<&'a mut Tags, Fault> {
+fn of_resource<'a>(state: &'a mut State, region: &str, id: &str) -> Result<&'a mut Tags, Fault> {
     let prefix = id.split_once('-').map_or("", |(prefix, _)| prefix);
     let found = match prefix {
-        "ami" => state.images.get_mut(id).map(|image| &mut image.tags),
-        "snap" => state.snapshots.get_mut(id).map(|snapshot| &mut snapshot.tags),
+        "ami" => state.images_mut(region).get_mut(id).map(|image| &mut image.tags),
+        "snap" => state.snapshots_mut(region).get_mut(id).map(|snapshot| &mut snapshot.tags),
         "i" => state.instances.get_mut(id).map(|instance| &mut instance.tags),
         "eipalloc" => state.addresses.get_mut(id).map(|address| &mut address.tags),
         "sgr" => state.security_group_rules.get_mut(id).map(|rule| &mut rule.tags),

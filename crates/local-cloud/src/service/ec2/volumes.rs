@@ -47,7 +47,7 @@ struct Attachment {
 
 impl VolumeItem {
     fn of(state: &State, instance: &Instance, zone: &str) -> Self {
-        let image = state.images.get(&instance.image_id);
+        let image = state.find_image(&instance.image_id);
         let attachment = Attachment {
             volume_id: instance.volume_id.clone(),
             instance_id: instance.instance_id.clone(),

@@ -87,7 +87,7 @@ impl Create {
             Ok(components::find(&arn, &state.image_builder)?.0.to_string())
         });
         let components = components.collect::<Result<_, Fault>>()?;
-        let parent_ami = parent::resolve(&recipe.parent_image, state)?.image_id.clone();
+        let parent_ami = parent::resolve(&recipe.parent_image, region, state)?.image_id.clone();
         Ok(Build { image, region: region.to_owned(), parent_ami, components, cancel: false })
     }
 }

@@ -6,12 +6,12 @@ use crate::fault::Fault;
 use crate::state::image_builder::ImageStatus;
 use crate::state::{Image, ImageState, State};
 
-/// Finds the AMI: by its id, by `ssm:` and the name of a parameter that holds the id, or as the output of one of
+/// Finds the AMI in a region: by its id, by `ssm:` and the name of a parameter that holds the id, or as the output of one of
 /// Image Builder's own images.
-pub(super) fn resolve<'a>(parent: &str, state: &'a State) -> Result<&'a Image, Fault> {
+pub(super) fn resolve<'a>(parent: &str, region: &str, state: &'a State) -> Result<&'a Image, Fault> {
     let bad = |why: String| refused("parentImage", &why);
     let id = if let Some(name) = parent.strip_prefix("ssm:") {
-        let parameter = state.parameters.get(name);
+        let parameter = state.parameters(region).get(name);
         let newest = parameter.and_then(|parameter| parameter.versions.last());
         newest.ok_or_else(|| bad(format!("There is no parameter '{name}'")))?.value.clone()
     } else if parent.starts_with("arn:") {
@@ -22,7 +22,7 @@ pub(super) fn resolve<'a>(parent: &str, state: &'a State) -> Result<&'a Image, F
     if !id.strip_prefix("ami-").is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit())) {
         return Err(bad(format!("'{id}' must be an AMI id, ssm:PARAMETER or the ARN of an image")));
     }
-    match state.images.get(&id) {
+    match state.images(region).get(&id) {
         Some(image) if image.state == ImageState::Available => Ok(image),
         Some(_) => Err(bad(format!("The AMI '{id}' is not available"))),
         None => Err(bad(format!("The AMI '{id}' does not exist"))),

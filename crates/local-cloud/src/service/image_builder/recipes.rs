@@ -45,7 +45,7 @@ pub(super) fn create(call: &Call) -> Result<Value, Fault> {
     let pattern = Pattern::parse_wanted("semanticVersion", &wanted.semantic_version)?;
     let name = Arn::ours(call.region(), Kind::ImageRecipe, &wanted.name);
     let applied = mutation.apply(call, |state| {
-        check_references(&wanted, state)?;
+        check_references(&wanted, call.region(), state)?;
         let recipes = &mut state.image_builder.recipes;
         let taken = recipes.keys().filter_map(|arn| Arn::parse(arn)).filter(|arn| name.means(arn));
         let version = pattern.next(taken.filter_map(|arn| arn.age().0));
@@ -114,8 +114,8 @@ fn check(wanted: &Create) -> Result<(), Fault> {
 }
 
 /// What the recipe names must exist and fit.
-fn check_references(wanted: &Create, state: &State) -> Result<(), Fault> {
-    let parent = parent::resolve(&wanted.parent_image, state)?;
+fn check_references(wanted: &Create, region: &str, state: &State) -> Result<(), Fault> {
+    let parent = parent::resolve(&wanted.parent_image, region, state)?;
     if let Some(mapping) = wanted.block_device_mappings.iter().find(|mapping| mapping.device_name != parent.root_device)
     {
         let why = format!(

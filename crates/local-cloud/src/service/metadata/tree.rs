@@ -5,11 +5,11 @@ use std::net::Ipv4Addr;
 
 use serde_json::json;
 
-use crate::state::{ACCOUNT, Instance};
+use crate::state::{ACCOUNT, HOME_REGION, Instance};
 use crate::vm::machine::{GUEST, mac};
 
-/// An instance's record has no region: the local cloud is in whichever region it is asked for. The guest is told one.
-const REGION: &str = "ap-southeast-2";
+/// An instance's record has no region: it is seen in whichever region it is asked for. The guest is told one.
+const REGION: &str = HOME_REGION;
 
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Found {

@@ -69,8 +69,10 @@ pub(super) fn get_by_path(cloud: &Cloud, request: &Request) -> Answer {
     }
     let prefix = format!("{}/", asked.path.trim_end_matches('/'));
     let found = cloud.store.read(|state| {
-        let below =
-            state.parameters.values().filter_map(|parameter| Some((parameter.name.strip_prefix(&prefix)?, parameter)));
+        let below = state
+            .parameters(&request.region)
+            .values()
+            .filter_map(|parameter| Some((parameter.name.strip_prefix(&prefix)?, parameter)));
         let chosen = below.filter(|(rest, _)| asked.recursive || !rest.contains('/'));
         chosen.filter_map(|(_, parameter)| ParameterItem::of(parameter, None, &request.region)).collect::<Vec<_>>()
     });
@@ -124,7 +126,7 @@ pub(super) fn describe(cloud: &Cloud, request: &Request) -> Answer {
     let asked: DescribeParameters = input(request)?;
     let found = cloud.store.read(|state| {
         let mut found = Vec::new();
-        for parameter in state.parameters.values() {
+        for parameter in state.parameters(&request.region).values() {
             let mut matches = true;
             for filter in &asked.parameter_filters {
                 matches &= filter.matches(parameter)?;
@@ -192,7 +194,7 @@ impl ParameterItem {
 /// `NAME`, or `NAME:VERSION` for an older version.
 fn look_up(state: &State, text: &str, region: &str) -> Result<ParameterItem, Fault> {
     let (name, selector) = text.split_once(':').map_or((text, None), |(name, selector)| (name, Some(selector)));
-    let parameter = state.parameters.get(name).ok_or_else(not_found)?;
+    let parameter = state.parameters(region).get(name).ok_or_else(not_found)?;
     let gone = || {
         let message = format!("Systems Manager could not find version {} of {name}.", selector.unwrap_or_default());
         Fault::client("ParameterVersionNotFound", message)

@@ -33,7 +33,7 @@ struct PutParameter {
 pub(super) fn put(cloud: &Cloud, request: &Request) -> Answer {
     let asked: PutParameter = input(request)?;
     check(&asked)?;
-    let version = cloud.store.change(|state| write(state, asked))?;
+    let version = cloud.store.change(|state| write(state, &request.region, asked))?;
     output(&json!({"Tier": "Standard", "Version": version}))
 }
 
@@ -67,14 +67,15 @@ fn check(asked: &PutParameter) -> Result<(), Fault> {
 }
 
 /// Answers the new version's number.
-fn write(state: &mut State, asked: PutParameter) -> Result<usize, Fault> {
+fn write(state: &mut State, region: &str, asked: PutParameter) -> Result<usize, Fault> {
     let is_image = asked.data_type.as_deref() == Some("aws:ec2:image");
-    if is_image && !state.images.contains_key(&asked.value) {
+    if is_image && !state.images(region).contains_key(&asked.value) {
         let message = format!("The image {} does not exist", asked.value);
         return Err(Fault::client("ValidationException", message));
     }
     let version = ParameterVersion { value: asked.value, modified: Timestamp::now() };
-    if let Some(parameter) = state.parameters.get_mut(&asked.name) {
+    let parameters = state.parameters_mut(region);
+    if let Some(parameter) = parameters.get_mut(&asked.name) {
         if !asked.overwrite {
             let message = "The parameter already exists. To overwrite this value, set the overwrite option in the request to true.";
             return Err(Fault::client("ParameterAlreadyExists", message));
@@ -94,7 +95,7 @@ fn write(state: &mut State, asked: PutParameter) -> Result<usize, Fault> {
         description: asked.description,
         versions: vec![version],
     };
-    state.parameters.insert(asked.name, parameter);
+    parameters.insert(asked.name, parameter);
     Ok(1)
 }
 
@@ -106,7 +107,7 @@ struct DeleteParameter {
 
 pub(super) fn delete(cloud: &Cloud, request: &Request) -> Answer {
     let asked: DeleteParameter = input(request)?;
-    cloud.store.change(|state| remove(state, &asked.name))?;
+    cloud.store.change(|state| remove(state, &request.region, &asked.name))?;
     output(&json!({}))
 }
 
@@ -118,14 +119,15 @@ struct DeleteParameters {
 
 pub(super) fn delete_all(cloud: &Cloud, request: &Request) -> Answer {
     let asked: DeleteParameters = input(request)?;
-    let (deleted, invalid): (Vec<_>, Vec<_>) =
-        cloud.store.change(|state| Ok(asked.names.into_iter().partition(|name| remove(state, name).is_ok())))?;
+    let (deleted, invalid): (Vec<_>, Vec<_>) = cloud
+        .store
+        .change(|state| Ok(asked.names.into_iter().partition(|name| remove(state, &request.region, name).is_ok())))?;
     output(&json!({"DeletedParameters": deleted, "InvalidParameters": invalid}))
 }
 
-fn remove(state: &mut State, name: &str) -> Result<(), Fault> {
+fn remove(state: &mut State, region: &str, name: &str) -> Result<(), Fault> {
     if name.starts_with("/aws/") {
         return Err(Fault::client("AccessDeniedException", format!("No access to reserved parameter name: {name}.")));
     }
-    state.parameters.remove(name).map(|_| ()).ok_or_else(not_found)
+    state.parameters_mut(region).remove(name).map(|_| ()).ok_or_else(not_found)
 }

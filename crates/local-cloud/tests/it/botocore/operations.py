@@ -34,6 +34,8 @@ ec2, builder, ssm, s3, sts, ebs, iam, quotas, connect, secrets = (
     for name in ("ec2", "imagebuilder", "ssm", "s3", "sts", "ebs", "iam", "service-quotas", "ec2-instance-connect", "secretsmanager")
 )
 
+abroad = session.client("ec2", region_name="eu-central-1", endpoint_url=ENDPOINT, config=without_retries)
+
 
 def refused(code, call, **parameters):
     """The call must fail with this code."""
@@ -61,6 +63,31 @@ def images():
     ec2.describe_image_references(ImageIds=[IMAGE], IncludeAllResourceTypes=True)
     refused("InvalidAMIID.NotFound", ec2.describe_images, ImageIds=["ami-0123456789abcdef0"])
     refused("InvalidAMIID.Malformed", ec2.describe_images, ImageIds=["image"])
+
+
+def copies():
+    tags = [{"ResourceType": kind, "Tags": [{"Key": "a", "Value": "b"}]} for kind in ("image", "snapshot")]
+    copy = {"SourceImageId": IMAGE, "SourceRegion": "ap-southeast-2", "Name": "copy", "TagSpecifications": tags, "ClientToken": "token"}
+    key = "1234abcd-12ab-34cd-56ef-1234567890ab"
+    made = abroad.copy_image(**copy, Description="a copy", CopyImageTags=True, Encrypted=True, KmsKeyId=key)["ImageId"]
+    abroad.get_waiter("image_available").wait(ImageIds=[made], WaiterConfig={"Delay": 1})
+    image = abroad.describe_images(ImageIds=[made])["Images"][0]
+    snapshot = abroad.describe_snapshots(OwnerIds=["self"])["Snapshots"][0]
+    strict.expect("CopyImage", (image["SourceImageId"], image["SourceImageRegion"]), (IMAGE, "ap-southeast-2"))
+    strict.expect("CopyImage", (snapshot["Encrypted"], snapshot["KmsKeyId"]), (True, f"arn:aws:kms:eu-central-1:000000000000:key/{key}"))
+    refused("InvalidAMIName.Duplicate", abroad.copy_image, **{**copy, "ClientToken": "other"})
+    refused("IdempotentParameterMismatch", abroad.copy_image, **copy)
+    refused("InvalidAMIID.NotFound", ec2.copy_image, **{**copy, "SourceImageId": "ami-0123456789abcdef0"})
+    abroad.modify_image_attribute(ImageId=made, LaunchPermission={"Add": [{"UserId": "111111111111"}, {"UserId": "222222222222"}]})
+    abroad.modify_image_attribute(ImageId=made, Attribute="launchPermission", OperationType="remove", UserIds=["222222222222"])
+    abroad.modify_image_attribute(ImageId=made, Description={"Value": "shared"})
+    shared = abroad.describe_image_attribute(ImageId=made, Attribute="launchPermission")["LaunchPermissions"]
+    strict.expect("DescribeImageAttribute", shared, [{"UserId": "111111111111"}])
+    abroad.describe_image_attribute(ImageId=made, Attribute="description")
+    refused("OperationNotPermitted", abroad.modify_image_attribute, ImageId=made, LaunchPermission={"Add": [{"Group": "all"}]})
+    refused("InvalidAMIAttributeItemValue", abroad.modify_image_attribute, ImageId=made, LaunchPermission={"Add": [{"UserId": "me"}]})
+    abroad.deregister_image(ImageId=made)
+    abroad.delete_snapshot(SnapshotId=snapshot["SnapshotId"])
 
 
 def instances():
@@ -263,7 +290,7 @@ def build(component, recipe, infrastructure, distribution):
     builder.delete_image(imageBuildVersionArn=image)
 
 
-for part in (identity, images, blocks, instances, logins, network, addresses, parameters, kept_secrets, objects, image_builder):
+for part in (identity, images, blocks, copies, instances, logins, network, addresses, parameters, kept_secrets, objects, image_builder):
     part()
 # Only refusals are counted, as how often a build is asked for its state depends on the machine.
 refusals = sum(status >= 300 for statuses in strict.answers.values() for status in statuses)

@@ -147,6 +147,27 @@ async fn tags_are_given_read_and_taken_away() {
 }
 
 #[tokio::test]
+async fn a_parent_is_looked_for_in_the_region_of_the_recipe() {
+    let cloud = Sandbox::with_state(crate::support::baked).await;
+    let there = Client { region: "eu-central-1", ..cloud.operator() };
+    let smoke = create_component(&there, "smoke", SMOKE).await;
+    let recipe = |name: &str, parent: &str| {
+        json!({
+            "name": name, "semanticVersion": "1.0.0", "parentImage": parent, "components": [{"componentArn": smoke}],
+            "clientToken": name,
+        })
+    };
+    let baked = put(&there, "CreateImageRecipe", recipe("over-baked", "ami-0a0a0a0a0a0a0a0a0")).await;
+    assert_eq!(baked.code(), "InvalidParameterValueException", "{}", baked.text());
+    assert!(baked.text().contains("does not exist"), "{}", baked.text());
+    assert_eq!(put(&there, "CreateImageRecipe", recipe("over-parent", PARENT)).await.status, 200);
+    let named = json!({"Name": "/parent", "Value": "ami-0a0a0a0a0a0a0a0a0", "Type": "String"});
+    assert_eq!(cloud.operator().ssm("PutParameter", named).await.status, 200);
+    let named = put(&there, "CreateImageRecipe", recipe("over-named", "ssm:/parent")).await;
+    assert!(named.text().contains("There is no parameter '/parent'"), "{}", named.text());
+}
+
+#[tokio::test]
 async fn groups_subnet_and_key_pair_are_kept() {
     let cloud = Sandbox::start().await;
     let client = cloud.operator();
