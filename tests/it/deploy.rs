@@ -1,6 +1,6 @@
 //! Launch, promote, roll back, with the ledger beside them: in the local cloud, whose guests are stand-ins.
 
-mod disturbed;
+pub(crate) mod disturbed;
 mod faults;
 mod histories;
 pub(crate) mod operator;

@@ -20,6 +20,9 @@ use secrets::Secret;
 /// The account of every local cloud. AWS never hands it out, so an ARN of ours cannot be taken for a real one.
 pub const ACCOUNT: &str = "000000000000";
 
+/// Who owns the built-in parent image, as images say it.
+pub const AMAZON: &str = "amazon";
+
 /// The subnet of instances that were launched into none.
 pub const SUBNET: &str = "subnet-00000000000000000";
 

@@ -19,8 +19,8 @@ use super::operator::{Operator, fast, promote};
 use crate::stand_in::Cloud;
 
 /// What goes wrong, and with how many calls in a row: the SDK tries a call three times. Credentials that have expired stay so.
-pub(super) const FOR_GOOD: u64 = 1_000_000;
-const MODES: [(&str, u64); 9] = [
+pub(crate) const FOR_GOOD: u64 = 1_000_000;
+pub(crate) const MODES: [(&str, u64); 9] = [
     ("error", 1),
     ("error", 3),
     ("throttle", 1),
@@ -39,7 +39,7 @@ fn places(mode: usize) -> (u64, usize) {
 }
 
 /// An operator of whose calls those in `places` fail, and how many calls were made.
-pub(super) async fn unlucky(cloud: &Cloud, mode: &str, places: RangeInclusive<u64>) -> (Operator, Arc<AtomicU64>) {
+pub(crate) async fn unlucky(cloud: &Cloud, mode: &str, places: RangeInclusive<u64>) -> (Operator, Arc<AtomicU64>) {
     let calls = Arc::new(AtomicU64::new(0));
     let (counted, fault) = (Arc::clone(&calls), Fault::Ask(mode.to_owned()));
     let each_call = EachCall::choosing(move |_| {

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::ServeError;
 use crate::parent_image::Parent;
-use crate::state::{Image, ImageState, Parameter, ParameterVersion, State, Tags};
+use crate::state::{AMAZON, Image, ImageState, Parameter, ParameterVersion, State, Tags};
 use crate::store::Store;
 use crate::vm::disk;
 
@@ -41,7 +41,7 @@ fn image(parent: &Parent, volume_gib: u32) -> Image {
         snapshot_id: format!("snap-{}", digits(17)),
         root_device: "/dev/xvda".to_owned(),
         volume_gib,
-        owner: "amazon".to_owned(),
+        owner: AMAZON.to_owned(),
         parent: parent.digest.clone(),
         tags: Tags::new(),
         source: None,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::{ACCOUNT, Image, Parameter, ParameterVersion, Snapshot, State};
+use super::{AMAZON, Image, Parameter, ParameterVersion, Snapshot, State};
 
 /// The region that guests are told, and whose resources are the state's own.
 pub const HOME_REGION: &str = "ap-southeast-2";
@@ -89,7 +89,7 @@ impl State {
         if region == HOME_REGION {
             return;
         }
-        let images: Vec<Image> = self.images.values().filter(|image| image.owner != ACCOUNT).cloned().collect();
+        let images: Vec<Image> = self.images.values().filter(|image| image.owner == AMAZON).cloned().collect();
         let parameters = self.parameters.values().filter(|parameter| parameter.name.starts_with(PUBLIC));
         let parameters: Vec<Parameter> = parameters.cloned().collect();
         let regional = self.elsewhere_mut(region);
@@ -141,10 +141,11 @@ pub(crate) fn is_region(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::state::ACCOUNT;
     use crate::state::ImageState;
 
     fn parent(state: &mut State, id: &str) {
-        let image = Image { image_id: id.into(), owner: "amazon".into(), ..Image::default() };
+        let image = Image { image_id: id.into(), owner: AMAZON.into(), ..Image::default() };
         state
             .images
             .insert(id.to_owned(), Image { state: ImageState::Available, snapshot_id: "snap-1".into(), ..image });
@@ -170,7 +171,7 @@ mod tests {
         state.stock("eu-central-1");
         let [image] = state.images("eu-central-1").values().collect::<Vec<_>>()[..] else { panic!("{state:?}") };
         assert!(image.image_id.starts_with("ami-") && image.image_id.len() == 21, "{image:?}");
-        assert_eq!((image.owner.as_str(), image.state), ("amazon", ImageState::Available));
+        assert_eq!((image.owner.as_str(), image.state), (AMAZON, ImageState::Available));
         assert_eq!(state.find_image(&image.image_id), Some(image));
         let newest = |state: &State| {
             let versions = state.parameters("eu-central-1")["/aws/service/parent"].versions.iter();

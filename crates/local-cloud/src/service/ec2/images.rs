@@ -9,14 +9,14 @@ use super::pages::Page;
 use super::tags::{self, TagItem};
 use super::{Answer, Call, is_id, time};
 use crate::fault::Fault;
-use crate::state::{ACCOUNT, Image, ImageState};
+use crate::state::{ACCOUNT, AMAZON, Image, ImageState};
 use crate::wire::xml::Items;
 
 /// Instances of every image take version 2 of the metadata service alone, also those of a copy.
 pub(super) const IMDS_SUPPORT: &str = "v2.0";
 
-/// The account that owns the built-in parent image.
-const AMAZON: &str = "000000000001";
+/// The account behind [`AMAZON`].
+const AMAZONS_ACCOUNT: &str = "000000000001";
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -32,7 +32,7 @@ struct ImageItem {
     image_id: String,
     image_location: String,
     image_state: &'static str,
-    image_owner_id: &'static str,
+    image_owner_id: String,
     creation_date: String,
     is_public: bool,
     architecture: &'static str,
@@ -86,7 +86,7 @@ struct Ebs {
 
 impl ImageItem {
     fn of(image: &Image) -> Self {
-        let is_builtin = image.owner != ACCOUNT;
+        let is_builtin = image.owner == AMAZON;
         let ebs = Ebs {
             snapshot_id: image.snapshot_id.clone(),
             volume_size: image.volume_gib,
@@ -94,19 +94,18 @@ impl ImageItem {
             volume_type: "gp3",
             encrypted: image.kms_key.is_some(),
         };
-        let owner = if is_builtin { "amazon" } else { ACCOUNT };
         let source = image.source.as_ref();
         let failure = image.failure.clone().filter(|_| image.state == ImageState::Failed);
         Self {
             image_id: image.image_id.clone(),
-            image_location: format!("{owner}/{}", image.name),
+            image_location: format!("{}/{}", image.owner, image.name),
             image_state: state_name(image.state),
-            image_owner_id: if is_builtin { AMAZON } else { ACCOUNT },
+            image_owner_id: if is_builtin { AMAZONS_ACCOUNT.to_owned() } else { image.owner.clone() },
             creation_date: time(image.created),
             is_public: is_builtin,
             architecture: "x86_64",
             image_type: "machine",
-            image_owner_alias: is_builtin.then_some("amazon"),
+            image_owner_alias: is_builtin.then_some(AMAZON),
             source_image_id: source.map(|source| source.image_id.clone()),
             source_image_region: source.map(|source| source.region.clone()),
             state_reason: failure.map(|message| StateReason { code: "Client.InternalError", message }),
@@ -116,7 +115,12 @@ impl ImageItem {
             root_device_name: image.root_device.clone(),
             block_device_mapping: [BlockDevice { device_name: image.root_device.clone(), ebs }].into_iter().collect(),
             virtualization_type: "hvm",
-            tag_set: tags::items(&image.tags).into_iter().collect(),
+            // Nobody sees the tags that another account has given.
+            tag_set: if image.owner == ACCOUNT {
+                tags::items(&image.tags).into_iter().collect()
+            } else {
+                Items::default()
+            },
             hypervisor: "xen",
             ena_support: true,
             platform_details: "Linux/UNIX",
@@ -152,7 +156,7 @@ const FILTERS: &Table<ImageItem> = &[
     ("is-public", |image| vec![image.is_public.to_string()]),
     ("name", |image| vec![image.name.clone()]),
     ("owner-alias", |image| image.image_owner_alias.iter().map(ToString::to_string).collect()),
-    ("owner-id", |image| vec![image.image_owner_id.to_owned()]),
+    ("owner-id", |image| vec![image.image_owner_id.clone()]),
     ("root-device-name", |image| vec![image.root_device_name.clone()]),
     ("root-device-type", |image| vec![image.root_device_type.to_owned()]),
     ("source-image-id", |image| image.source_image_id.iter().cloned().collect()),
