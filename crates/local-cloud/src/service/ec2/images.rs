@@ -116,11 +116,7 @@ impl ImageItem {
             block_device_mapping: [BlockDevice { device_name: image.root_device.clone(), ebs }].into_iter().collect(),
             virtualization_type: "hvm",
             // Nobody sees the tags that another account has given.
-            tag_set: if image.owner == ACCOUNT {
-                tags::items(&image.tags).into_iter().collect()
-            } else {
-                Items::default()
-            },
+            tag_set: tags::items(&image.tags).into_iter().filter(|_| image.owner == ACCOUNT).collect(),
             hypervisor: "xen",
             ena_support: true,
             platform_details: "Linux/UNIX",
