@@ -73,6 +73,9 @@ pub struct Instance {
     pub address: Ipv4Addr,
     pub volume_id: String,
     pub volume_gib: u32,
+    /// ARN of the key that the root volume is shown to be encrypted with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kms_key: Option<String>,
     /// Tags of the root volume.
     pub volume_tags: Tags,
     pub key_name: Option<String>,

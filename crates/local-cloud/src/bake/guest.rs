@@ -61,6 +61,7 @@ impl<'a> Guest<'a> {
                 security_groups: settings.security_group_ids.clone(),
                 instance_profile: Some(settings.instance_profile_name.clone()),
                 volume_gib: plan.volume_gib,
+                kms_key: plan.kms_key.clone(),
                 http_put_response_hop_limit: hop_limit.unwrap_or(1),
                 tags,
                 agent_seed: Some(seed.path().to_owned()),

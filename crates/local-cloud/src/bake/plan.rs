@@ -2,8 +2,9 @@
 
 use crate::fault::Fault;
 use crate::service::image_builder::phases;
-use crate::state::Tags;
-use crate::state::image_builder::{AmiDistribution, InfrastructureSettings, ParameterValue, SsmParameter};
+use crate::service::kms_keys;
+use crate::state::image_builder::{AmiDistribution, Build, InfrastructureSettings, ParameterValue, SsmParameter};
+use crate::state::{State, Tags};
 use crate::store::Store;
 
 /// A component as a build or test instance runs it.
@@ -28,6 +29,8 @@ pub(super) struct Plan {
     pub working_directory: String,
     /// Size of the root volume, where the recipe changes it.
     pub volume_gib: Option<u32>,
+    /// ARN of the key for the root volume, where the recipe encrypts it.
+    pub kms_key: Option<String>,
     /// Tags of the AMI as the build makes it; those of the distribution come later.
     pub ami_tags: Tags,
     pub distribution: AmiDistribution,
@@ -67,6 +70,7 @@ impl Plan {
                 components,
                 working_directory: recipe.working_directory.clone().unwrap_or_else(|| "/tmp".to_owned()),
                 volume_gib: recipe.block_device_mappings.iter().find_map(|mapping| mapping.ebs.as_ref()?.volume_size),
+                kms_key: kms_key(build, state)?,
                 ami_tags: recipe.ami_tags.clone(),
                 distribution: distribution
                     .and_then(|distribution| distribution.ami_distribution_configuration.clone())
@@ -90,6 +94,14 @@ impl Plan {
     }
 }
 
+/// The recipe's key, or that of the parent image, or none.
+fn kms_key(build: &Build, state: &State) -> Result<Option<String>, Fault> {
+    let of_parent = state.find_image(&build.parent_ami).and_then(|parent| parent.kms_key.as_ref());
+    let ebs = build.image.image_recipe.block_device_mappings.iter().find_map(|mapping| mapping.ebs.as_ref());
+    let (encrypted, key) = ebs.map_or((None, None), |ebs| (ebs.encrypted, ebs.kms_key_id.as_deref()));
+    kms_keys::chosen(encrypted, key, of_parent, &build.region)
+}
+
 #[cfg(test)]
 impl Plan {
     /// A plan without components.
@@ -103,6 +115,7 @@ impl Plan {
             components: Vec::new(),
             working_directory: "/tmp".to_owned(),
             volume_gib: None,
+            kms_key: None,
             ami_tags: Tags::new(),
             distribution: AmiDistribution::default(),
             parameters: Vec::new(),

@@ -145,7 +145,7 @@ fn record(state: &mut State, instance: &Instance, image_id: String, new: NewImag
         created,
         description: format!("Created by CreateImage({}) for {image_id}", instance.instance_id),
         tags: new.tags.clone(),
-        kms_key: None,
+        kms_key: instance.kms_key.clone(),
     };
     let image = Image {
         image_id: image_id.clone(),
@@ -167,7 +167,7 @@ fn record(state: &mut State, instance: &Instance, image_id: String, new: NewImag
         }),
         failure: None,
         shared_with: BTreeSet::new(),
-        kms_key: None,
+        kms_key: instance.kms_key.clone(),
     };
     state.snapshots_mut(&new.region).insert(snapshot.snapshot_id.clone(), snapshot);
     state.images_mut(&new.region).insert(image_id, image.clone());

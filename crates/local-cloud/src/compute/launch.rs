@@ -33,6 +33,8 @@ pub struct LaunchRequest {
     pub subnet_id: Option<String>,
     pub instance_profile: Option<String>,
     pub volume_gib: Option<u32>,
+    /// ARN of the key for the root volume, where it is not the image's.
+    pub kms_key: Option<String>,
     pub http_put_response_hop_limit: u8,
     pub client_token: Option<String>,
     pub tags: Tags,
@@ -43,7 +45,17 @@ pub struct LaunchRequest {
 impl LaunchRequest {
     /// Tells requests with the same client token apart.
     fn digest(&self) -> String {
-        let Self { image_id, instance_type, key_name, security_groups, instance_profile, volume_gib, tags, .. } = self;
+        let Self {
+            image_id,
+            instance_type,
+            key_name,
+            security_groups,
+            instance_profile,
+            volume_gib,
+            kms_key,
+            tags,
+            ..
+        } = self;
         let limit = self.http_put_response_hop_limit;
         let (seed, subnet) = (&self.agent_seed, &self.subnet_id);
         let facts = serde_json::json!([
@@ -56,7 +68,8 @@ impl LaunchRequest {
             limit,
             tags,
             seed,
-            subnet
+            subnet,
+            kms_key
         ]);
         let mut hash = Sha256::new_with_prefix(facts.to_string());
         // A marker keeps no user data and empty user data apart.
@@ -122,6 +135,7 @@ impl Compute {
                 address,
                 volume_id: ids::resource("vol"),
                 volume_gib: request.volume_gib.unwrap_or(image.volume_gib).max(image.volume_gib),
+                kms_key: request.kms_key.clone().or_else(|| image.kms_key.clone()),
                 volume_tags: Tags::new(),
                 key_name: request.key_name.clone(),
                 security_groups: request.security_groups.clone(),

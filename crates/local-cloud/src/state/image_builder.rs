@@ -140,7 +140,7 @@ pub struct BlockDeviceMapping {
     pub ebs: Option<EbsVolume>,
 }
 
-/// Only the size changes anything; the rest is remembered and answered.
+/// Only the size and the encryption change anything; the rest is remembered and answered.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct EbsVolume {

@@ -205,6 +205,7 @@ async fn a_new_image_keeps_its_disk_while_others_are_removed() {
         for id in &ids {
             let mut instance = instance.clone();
             instance.instance_id.clone_from(id);
+            instance.kms_key = Some("arn:aws:kms:ap-southeast-2:000000000000:key/mine".into());
             state.instances.insert(id.clone(), instance);
         }
     });
@@ -225,6 +226,8 @@ async fn a_new_image_keeps_its_disk_while_others_are_removed() {
     let made = futures_util::future::try_join_all(made).await.unwrap();
     removing.abort();
     for image in made {
+        let snapshot = cloud.store.read(|state| state.snapshots[&image.snapshot_id].clone());
+        assert!(image.kms_key.is_some() && image.kms_key == snapshot.kms_key, "as its volume is");
         let source = image.source.as_ref().map(|source| (source.image_id.as_str(), source.region.as_str()));
         assert_eq!(source, Some(("ami-0a0a0a0a0a0a0a0a0", HOME_REGION)), "as AWS names it");
         assert!(cloud.layout.image_disk(&image.image_id).exists(), "{} has lost its disk", image.name);

@@ -41,6 +41,7 @@ async fn a_bad_request_is_refused_before_anything_starts() {
         ("HopLimit=1", "HopLimit=65", "InvalidParameterValue"),
         ("DeviceName=/dev/xvda", "DeviceName=/dev/sdf", "UnsupportedOperation"),
         ("VolumeSize=30", "VolumeSize=8", "InvalidBlockDeviceMapping"),
+        ("Ebs.VolumeSize=30", "Ebs.KmsKeyId=alias/mine", "InvalidParameterDependency"),
         ("ResourceType=volume", "ResourceType=fleet", "InvalidParameterValue"),
         ("Tag.1.Key=Name", "Tag.1.Key=aws:Name", "InvalidParameterValue"),
         ("UserData=I2Nsb3VkLWNvbmZpZw%3D%3D", "UserData=%23cloud-config", "InvalidUserData.Malformed"),

@@ -6,6 +6,7 @@ use crate::support::{Answer, Client, Sandbox, Unsigned};
 
 mod builds;
 mod configurations;
+mod encryption;
 mod running;
 mod versions;
 

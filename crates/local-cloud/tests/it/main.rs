@@ -7,6 +7,7 @@ mod clean_up;
 mod ebs;
 mod ec2_addresses;
 mod ec2_copies;
+mod ec2_encryption;
 mod ec2_images;
 mod ec2_instances;
 mod ec2_launch;

@@ -414,6 +414,7 @@ pub(crate) fn launched(state: &mut State) {
         address: [127, 0, 0, 77].into(),
         volume_id: "vol-0d0d0d0d0d0d0d0d0".into(),
         volume_gib: 30,
+        kms_key: None,
         volume_tags: [("Name".to_owned(), "root".to_owned())].into(),
         key_name: None,
         security_groups: vec!["sg-00000000000000000".into()],

@@ -160,10 +160,12 @@ impl<'a> Request<'a> {
         }
     }
 
-    /// The copy of what is encrypted is encrypted, with the default key where none is named.
+    /// The copy of what is encrypted is encrypted. Where no key is named it has the same one, or the default key in another
+    /// region, where the same one is not to be had.
     fn kms_key(&self, source: &Image, region: &str) -> Result<Option<String>, Fault> {
-        let default = source.kms_key.as_ref().map(|_| kms_keys::default_key(region));
-        kms_keys::chosen(self.encrypted, self.key, default.as_ref(), region)
+        let own = source.kms_key.clone();
+        let own = if self.source_region == region { own } else { own.map(|_| kms_keys::default_key(region)) };
+        kms_keys::chosen(self.encrypted, self.key, own.as_ref(), region)
     }
 
     fn all_tags(&self, source: &Image) -> Result<Tags, Fault> {

@@ -4,6 +4,7 @@ use super::instances::{InstanceItem, Reservation};
 use super::{Answer, Call, images, is_id, security_groups, tags, user_data};
 use crate::compute::LaunchRequest;
 use crate::fault::Fault;
+use crate::service::kms_keys;
 use crate::state::{Image, ImageState, State, Tags};
 use crate::wire::query::Form;
 
@@ -39,6 +40,7 @@ fn read(call: &Call<'_>) -> Result<(LaunchRequest, Tags), Fault> {
     let image = call.cloud.store.read(|state| image(state, call.region, form.required("ImageId")?))?;
     no_effect(form)?;
     let kinds = ["instance", "volume"];
+    let volume = Volume::read(form, &image, call.region)?;
     let request = LaunchRequest {
         instance_type: instance_type(form.required("InstanceType")?)?,
         user_data: form.text("UserData").map(user_data::read).transpose()?,
@@ -46,7 +48,8 @@ fn read(call: &Call<'_>) -> Result<(LaunchRequest, Tags), Fault> {
         security_groups: groups(form)?,
         subnet_id: subnet(form)?,
         instance_profile: instance_profile(&form.structure("IamInstanceProfile"))?,
-        volume_gib: volume_gib(form, &image)?,
+        volume_gib: volume.gib,
+        kms_key: volume.kms_key,
         http_put_response_hop_limit: hop_limit(&form.structure("MetadataOptions"))?,
         client_token: client_token(form)?,
         tags: tags::specification(form, "instance", &kinds)?,
@@ -146,28 +149,44 @@ fn instance_profile(form: &Form<'_>) -> Result<Option<String>, Fault> {
     }
 }
 
-/// The root volume's size. There are no other volumes.
-fn volume_gib(form: &Form<'_>, image: &Image) -> Result<Option<u32>, Fault> {
-    let mut size = None;
-    for device in form.structures("BlockDeviceMapping") {
-        let name = device.required("DeviceName")?;
-        if name != image.root_device {
-            let root = &image.root_device;
-            return Err(unsupported(format!("The local cloud has root volumes only: expected {root}, found {name}")));
+/// What is asked of the root volume. There are no other volumes.
+#[derive(Default)]
+struct Volume {
+    gib: Option<u32>,
+    kms_key: Option<String>,
+}
+
+impl Volume {
+    fn read(form: &Form<'_>, image: &Image, region: &str) -> Result<Self, Fault> {
+        let mut volume = Self::default();
+        for device in form.structures("BlockDeviceMapping") {
+            let name = device.required("DeviceName")?;
+            if name != image.root_device {
+                let root = &image.root_device;
+                return Err(unsupported(format!(
+                    "The local cloud has root volumes only: expected {root}, found {name}"
+                )));
+            }
+            let ebs = device.structure("Ebs");
+            ebs.ignore(&["VolumeType", "Iops", "Throughput", "SnapshotId"]);
+            if ebs.text("DeleteOnTermination").is_some_and(|delete| delete != "true") {
+                return Err(unsupported("The local cloud deletes root volumes with their instances"));
+            }
+            let (encrypted, key) = (ebs.parsed("Encrypted")?, ebs.text("KmsKeyId"));
+            let kms_key = kms_keys::chosen(encrypted, key, image.kms_key.as_ref(), region)?;
+            if kms_key.as_deref().is_some_and(|key| kms_keys::region_of(key) != Some(region)) {
+                return Err(kms_keys::invalid(key.unwrap_or_default()));
+            }
+            volume = Self { gib: ebs.parsed("VolumeSize")?, kms_key };
         }
-        let ebs = device.structure("Ebs");
-        ebs.ignore(&["VolumeType", "Iops", "Throughput", "SnapshotId", "Encrypted"]);
-        if ebs.text("DeleteOnTermination").is_some_and(|delete| delete != "true") {
-            return Err(unsupported("The local cloud deletes root volumes with their instances"));
+        if let Some(size) = volume.gib.filter(|size| *size < image.volume_gib) {
+            let (snapshot, least) = (&image.snapshot_id, image.volume_gib);
+            let message =
+                format!("Volume of size {size}GB is smaller than snapshot '{snapshot}', expect size>= {least}GB");
+            return Err(Fault::client("InvalidBlockDeviceMapping", message));
         }
-        size = ebs.parsed("VolumeSize")?;
+        Ok(volume)
     }
-    if let Some(size) = size.filter(|size| *size < image.volume_gib) {
-        let (snapshot, least) = (&image.snapshot_id, image.volume_gib);
-        let message = format!("Volume of size {size}GB is smaller than snapshot '{snapshot}', expect size>= {least}GB");
-        return Err(Fault::client("InvalidBlockDeviceMapping", message));
-    }
-    Ok(size)
 }
 
 /// Amazon Linux 2023's images ask for two hops.

@@ -31,6 +31,8 @@ struct VolumeItem {
     tag_set: Items<TagItem>,
     volume_type: &'static str,
     encrypted: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kms_key_id: Option<String>,
     multi_attach_enabled: bool,
 }
 
@@ -66,7 +68,8 @@ impl VolumeItem {
             attachment_set: [attachment].into_iter().collect(),
             tag_set: tags::items(&instance.volume_tags).into_iter().collect(),
             volume_type: "gp3",
-            encrypted: false,
+            encrypted: instance.kms_key.is_some(),
+            kms_key_id: instance.kms_key.clone(),
             multi_attach_enabled: false,
         }
     }
@@ -79,6 +82,7 @@ impl VolumeItem {
 const FILTERS: &Table<VolumeItem> = &[
     ("attachment.instance-id", VolumeItem::instance_id),
     ("availability-zone", |volume| vec![volume.availability_zone.clone()]),
+    ("encrypted", |volume| vec![volume.encrypted.to_string()]),
     ("size", |volume| vec![volume.size.to_string()]),
     ("snapshot-id", |volume| vec![volume.snapshot_id.clone()]),
     ("status", |volume| vec![volume.status.to_owned()]),

@@ -13,6 +13,7 @@ use super::version::Pattern;
 use super::{components, parent};
 use crate::bake;
 use crate::fault::Fault;
+use crate::service::kms_keys;
 use crate::state::image_builder::{BlockDeviceMapping, Component, ComponentConfiguration, Platform, Recipe};
 use crate::state::{ACCOUNT, State, Tags};
 
@@ -41,7 +42,7 @@ struct Create {
 pub(super) fn create(call: &Call) -> Result<Value, Fault> {
     let mutation = call.mutation("CreateImageRecipe")?;
     let wanted: Create = mutation.parse()?;
-    check(&wanted)?;
+    check(&wanted, call.region())?;
     let pattern = Pattern::parse_wanted("semanticVersion", &wanted.semantic_version)?;
     let name = Arn::ours(call.region(), Kind::ImageRecipe, &wanted.name);
     let applied = mutation.apply(call, |state| {
@@ -81,7 +82,7 @@ impl Create {
 }
 
 /// What can be checked without the other resources.
-fn check(wanted: &Create) -> Result<(), Fault> {
+fn check(wanted: &Create, region: &str) -> Result<(), Fault> {
     validate::resource_name(&wanted.name)?;
     validate::text("description", wanted.description.as_deref())?;
     validate::length("parentImage", &wanted.parent_image, 1024)?;
@@ -105,12 +106,25 @@ fn check(wanted: &Create) -> Result<(), Fault> {
         if size.is_some_and(|size| !(1..=16_000).contains(&size)) {
             return Err(refused("blockDeviceMappings", "'volumeSize' must be between 1 and 16000"));
         }
-        let ebs = mapping.ebs.as_ref();
-        if ebs.is_some_and(|ebs| ebs.encrypted == Some(true) || ebs.kms_key_id.is_some()) {
-            return Err(refused("blockDeviceMappings", "The local cloud does not encrypt volumes"));
+        if let Some(key) = mapping.ebs.as_ref().and_then(|ebs| ebs.kms_key_id.as_deref()) {
+            check_key(key, mapping.ebs.as_ref().and_then(|ebs| ebs.encrypted), region)?;
         }
     }
     Ok(())
+}
+
+fn check_key(key: &str, encrypted: Option<bool>, region: &str) -> Result<(), Fault> {
+    if encrypted != Some(true) {
+        return Err(refused("blockDeviceMappings", "'kmsKeyId' requires 'encrypted' to be true"));
+    }
+    match kms_keys::arn(key, region) {
+        Some(arn) if kms_keys::region_of(&arn) == Some(region) => Ok(()),
+        Some(_) => Err(refused("blockDeviceMappings", &format!("The key '{key}' is not in the region {region}"))),
+        None => {
+            let why = format!("'{key}' must be the id, the alias or an ARN of a key");
+            Err(refused("blockDeviceMappings", &why))
+        }
+    }
 }
 
 /// What the recipe names must exist and fit.

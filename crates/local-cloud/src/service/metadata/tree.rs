@@ -136,6 +136,7 @@ mod tests {
             address: Ipv4Addr::new(127, 70, 1, 2),
             volume_id: "vol-1".into(),
             volume_gib: 8,
+            kms_key: None,
             volume_tags: Tags::new(),
             key_name: None,
             security_groups: vec!["sg-1".into()],

@@ -108,6 +108,8 @@ def instances():
     refused("InvalidInstanceID.NotFound", ec2.describe_instances, InstanceIds=["i-0123456789abcdef0"])
     launch = {"ImageId": IMAGE, "InstanceType": "t3.medium", "MinCount": 1, "MaxCount": 1}
     refused("DryRunOperation", ec2.run_instances, DryRun=True, ClientToken="token", **launch)
+    volume = [{"DeviceName": "/dev/xvda", "Ebs": {"Encrypted": True, "KmsKeyId": "alias/veris"}}]
+    refused("DryRunOperation", ec2.run_instances, DryRun=True, BlockDeviceMappings=volume, **launch)
     refused("InvalidAMIID.NotFound", ec2.run_instances, **{**launch, "ImageId": "ami-0123456789abcdef0"})
 
 
@@ -229,7 +231,7 @@ def image_builder():
         semanticVersion="1.2.0",
         parentImage="ssm:/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64",
         components=[{"componentArn": component, "parameters": [{"name": "Version", "value": ["1.2.0"]}]}],
-        blockDeviceMappings=[{"deviceName": "/dev/xvda", "ebs": {"volumeSize": 30, "volumeType": "gp3"}}],
+        blockDeviceMappings=[{"deviceName": "/dev/xvda", "ebs": {"volumeSize": 30, "volumeType": "gp3", "encrypted": True, "kmsKeyId": "alias/veris"}}],
         workingDirectory="/var/tmp",
         tags=TAGS,
         clientToken="recipe",
