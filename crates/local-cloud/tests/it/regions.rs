@@ -84,7 +84,7 @@ async fn the_parent_image_is_in_every_region_under_another_id() {
 }
 
 #[tokio::test]
-async fn instances_and_addresses_are_seen_from_every_region() {
+async fn all_else_is_seen_from_every_region() {
     let cloud = Sandbox::with_state(addressed).await;
     let there = Client { region: "eu-central-1", ..cloud.operator() };
     let instances = there.ec2("DescribeInstances", "").await;
@@ -92,6 +92,12 @@ async fn instances_and_addresses_are_seen_from_every_region() {
     assert_eq!(instances.element("imageId").as_deref(), Some("ami-0a0a0a0a0a0a0a0a0"), "{}", instances.text());
     let zones = there.ec2("DescribeAvailabilityZones", "").await;
     assert_eq!(zones.element("regionName").as_deref(), Some("eu-central-1"), "{}", zones.text());
+    let token = "11111111-2222-3333-4444-555555555555";
+    let secret = json!({"Name": "veris/prod", "SecretString": "secret", "ClientRequestToken": token});
+    assert_eq!(cloud.operator().secrets("CreateSecret", secret).await.status, 200);
+    assert_eq!(there.secrets("DescribeSecret", json!({"SecretId": "veris/prod"})).await.status, 200);
+    assert_eq!(cloud.operator().s3("PUT", "/artifacts", b"").await.status, 200);
+    assert_eq!(there.s3("HEAD", "/artifacts", b"").await.status, 200);
     for (action, element) in
         [("DescribeAddresses", "allocationId"), ("DescribeVolumes", "volumeId"), ("DescribeSecurityGroups", "groupId")]
     {
@@ -99,4 +105,21 @@ async fn instances_and_addresses_are_seen_from_every_region() {
         assert!(seen.element(element).is_some(), "{action}: {}", seen.text());
         assert_eq!(seen.element(element), at_home.element(element), "{action}");
     }
+}
+
+#[tokio::test]
+async fn regions_are_those_in_use_and_any_that_are_asked_for() {
+    let cloud = Sandbox::start().await;
+    let client = cloud.operator();
+    let names = |text: String| {
+        let names = text.split("<regionName>").skip(1).map(|rest| rest.split('<').next().unwrap().to_owned());
+        names.collect::<Vec<_>>()
+    };
+    assert_eq!(names(client.ec2("DescribeRegions", "").await.text()), [HOME_REGION]);
+    assert_eq!(abroad(&cloud).ec2("DescribeImages", "").await.status, 200);
+    assert_eq!(names(client.ec2("DescribeRegions", "").await.text()), [HOME_REGION, "eu-central-1"]);
+    let asked = "RegionName.1=us-east-1&RegionName.2=ap-southeast-2";
+    assert_eq!(names(client.ec2("DescribeRegions", asked).await.text()), [HOME_REGION, "us-east-1"]);
+    let unknown = client.ec2("DescribeRegions", "RegionName.1=sydney").await;
+    assert_eq!(unknown.code(), "InvalidParameterValue", "{}", unknown.text());
 }

@@ -1,10 +1,13 @@
-//! Regions: there is one, and its name is whatever the request was signed for.
+//! Regions, of which there are as many as names, each with one zone.
+
+use std::collections::BTreeSet;
 
 use serde::Serialize;
 
 use super::filters::{Filters, Table};
 use super::{Answer, Call};
 use crate::fault::Fault;
+use crate::state::{HOME_REGION, is_region};
 use crate::wire::xml::Items;
 
 #[derive(Serialize)]
@@ -31,15 +34,21 @@ pub(super) fn describe(call: &Call<'_>) -> Answer {
     let (filters, names) = (Filters::read(&call.form)?, call.form.list("RegionName"));
     call.form.ignore(&["AllRegions"]);
     call.ready()?;
-    if let Some(other) = names.iter().find(|name| **name != call.region) {
+    if let Some(other) = names.iter().find(|name| !is_region(name)) {
         return Err(Fault::client("InvalidParameterValue", format!("Invalid region provided: {other}")));
     }
-    let region = Region {
-        region_name: call.region.to_owned(),
-        region_endpoint: format!("ec2.{}.amazonaws.com", call.region),
-        opt_in_status: "opt-in-not-required",
+    let names: BTreeSet<String> = if names.is_empty() {
+        let known = call.cloud.store.read(|state| state.regions.keys().cloned().collect::<Vec<_>>());
+        known.into_iter().chain([HOME_REGION.to_owned(), call.region.to_owned()]).collect()
+    } else {
+        names.into_iter().map(ToOwned::to_owned).collect()
     };
-    let regions = filters.keep(vec![region], REGION_FILTERS, |_| &[])?;
+    let regions = names.into_iter().map(|name| Region {
+        region_endpoint: format!("ec2.{name}.amazonaws.com"),
+        region_name: name,
+        opt_in_status: "opt-in-not-required",
+    });
+    let regions = filters.keep(regions.collect(), REGION_FILTERS, |_| &[])?;
     call.answer(&Regions { region_info: regions.into_iter().collect() })
 }
 
