@@ -100,7 +100,8 @@ async fn an_image_goes_to_other_regions_and_accounts_and_leaves_them_with_prune(
     let run = oregon.ec2.run_instances().image_id(copy("1.0.0")).instance_type(InstanceType::T3Medium);
     let run = run.min_count(1).max_count(1).send().await.unwrap();
     let kept = cloud.json(&["prune", "--keep", "1"]);
-    let reasons = kept["kept"][1]["reasons"].as_array().unwrap();
+    let reasons = kept["kept"][1]["reasons"].as_array();
+    let reasons = reasons.unwrap_or_else(|| panic!("{kept}\n{}\n{}", cloud.state()["instances"], cloud.log()));
     assert!(reasons.len() == 1 && reasons[0].as_str().unwrap().starts_with("in us-west-2 used by arn:"), "{kept}");
     let id = run.instances()[0].instance_id().unwrap();
     oregon.ec2.terminate_instances().instance_ids(id).send().await.unwrap();

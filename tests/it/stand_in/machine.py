@@ -78,7 +78,9 @@ def state_and_instance():
 
 def image():
     state, instance = state_and_instance()
-    return {**state["images"][instance["image_id"]]["tags"], "type": instance["instance_type"]}
+    images = [state["images"], *(region["images"] for region in state.get("regions", {}).values())]
+    [found] = [of[instance["image_id"]] for of in images if instance["image_id"] in of]
+    return {**found["tags"], "type": instance["instance_type"]}
 
 
 def build():
