@@ -224,7 +224,7 @@ async fn a_copy_that_was_cut_off_is_finished_by_the_next_start() {
 }
 
 #[tokio::test]
-async fn a_pending_copy_is_shown_and_can_be_deregistered() {
+async fn a_pending_copy_that_is_deregistered_leaves_nothing() {
     let (cloud, _directory) = crate::support::unserved(|state| {
         baked(state);
         pending(state);

@@ -46,17 +46,19 @@ pub(super) fn copy(call: &Call<'_>) -> Answer {
     let request = Request::read(call)?;
     call.cloud.store.read(|state| request.copy(state, call.region).map(|_| ()))?;
     call.ready()?;
-    let image_id = call.cloud.store.change(|state| match request.copy(state, call.region)? {
-        Copy::Earlier(image_id) => Ok(image_id),
+    let (image_id, is_new) = call.cloud.store.change(|state| match request.copy(state, call.region)? {
+        Copy::Earlier(image_id) => Ok((image_id, false)),
         Copy::New(image, snapshot) => {
             let image_id = image.image_id.clone();
             state.snapshots_mut(call.region).insert(snapshot.snapshot_id.clone(), snapshot);
             state.images_mut(call.region).insert(image_id.clone(), *image);
-            Ok(image_id)
+            Ok((image_id, true))
         }
     })?;
-    let (compute, copied) = (Arc::clone(&call.cloud.compute), image_id.clone());
-    call.cloud.spawn(async move { compute.finish_copy(&copied).await });
+    if is_new {
+        let (compute, copied) = (Arc::clone(&call.cloud.compute), image_id.clone());
+        call.cloud.spawn(async move { compute.finish_copy(&copied).await });
+    }
     call.answer(&Copied { image_id })
 }
 

@@ -127,3 +127,22 @@ fn find<'a>(state: &'a State, region: &str, id: &str) -> Result<&'a Snapshot, Fa
         }
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_snapshot_is_as_far_as_the_copy_that_it_belongs_to() {
+        let status = |state| {
+            let failure = Some("no disk".to_owned());
+            let image = Image { state, failure, ..Image::default() };
+            let item = SnapshotItem::of(&Snapshot::default(), Some(&image));
+            (item.status, item.progress, item.status_message)
+        };
+        assert_eq!(status(ImageState::Pending), ("pending", "0%", None));
+        assert_eq!(status(ImageState::Failed), ("error", "0%", Some("no disk".to_owned())));
+        assert_eq!(status(ImageState::Available), ("completed", "100%", None));
+        assert_eq!(SnapshotItem::of(&Snapshot::default(), None).status, "completed", "its image is gone");
+    }
+}
