@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use aws_sdk_ec2::error::ProvideErrorMetadata as _;
 use aws_sdk_ec2::types::{
-    ImageAttributeName, ImageState, LaunchPermission, LaunchPermissionModifications, PermissionGroup, ResourceType,
-    Tag, TagSpecification,
+    Image, ImageAttributeName, ImageState, ImdsSupportValues, LaunchPermission, LaunchPermissionModifications,
+    PermissionGroup, ResourceType, Tag, TagSpecification,
 };
 
 use super::baked::{StageTime, rounded};
@@ -54,10 +54,16 @@ async fn spread(context: &Context, image: &BakedImage) -> Result<Vec<StageTime>>
     for (region, clients, id, begun) in copies {
         let mut stage = context.printer.stage(format!("copy to {region}"));
         let what = format!("{id} is available");
-        wait::until(patience(context), &what, &mut stage, async || look(&clients, &id).await).await?;
+        let copy = wait::until(patience(context), &what, &mut stage, async || look(&clients, &id).await).await?;
         stage.done(&id);
         if let Some(begun) = begun {
             times.push(StageTime { name: format!("copy to {region}"), seconds: rounded(begun.elapsed()) });
+        }
+        // AWS does not say whether a copy keeps this. Whatever is launched here asks for it itself.
+        if copy.imds_support() != Some(&ImdsSupportValues::V20) {
+            context
+                .printer
+                .talk(format_args!("warning: {id} in {region} does not ask for IMDSv2, as its original does"));
         }
         share(context, &clients, (region, &id)).await?;
         let all = copies::in_region(context, &clients).await?;
@@ -137,13 +143,13 @@ async fn existing(context: &Context, clients: &Clients, image: &BakedImage) -> R
     Ok(found)
 }
 
-async fn look(clients: &Clients, id: &str) -> Result<Seen<()>> {
+async fn look(clients: &Clients, id: &str) -> Result<Seen<Image>> {
     let image = match images::describe_one(clients, id).await {
         Ok(image) => image,
         Err(error) => return Ok(Seen::NotYet(format!("{error:#}"))),
     };
     match image.state() {
-        Some(ImageState::Available) => Ok(Seen::Good(())),
+        Some(ImageState::Available) => Ok(Seen::Good(image)),
         Some(ImageState::Pending) | None => Ok(Seen::NotYet("it is pending".to_owned())),
         Some(state) => {
             let why = image.state_reason().and_then(|reason| reason.message()).unwrap_or("EC2 does not say why");
