@@ -61,7 +61,7 @@ async fn dispatch(cli: Cli, printer: &Printer, interrupt: &Interrupt) -> Result<
         Command::Rollback(args) => rollback::run(args, &context().await?).await,
         Command::Promote(args) => promote::run(args, &context().await?).await,
         Command::History(args) => history::run(args, &context().await?).await,
-        Command::Images(args) => images::run(args, &context().await?).await,
+        Command::Images(args) => Box::pin(images::run(args, &context().await?)).await,
         Command::Show(args) => show::run(args, &context().await?).await,
         Command::Diff(args) => Box::pin(diff::run(args, &context().await?)).await,
         Command::Sign(args) => sign::run(args, &context().await?).await,

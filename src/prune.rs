@@ -140,9 +140,10 @@ pub(crate) async fn needed_in(
         }
         let entries = Ledger::of_environment(context, clients, &environment.name).read().await?;
         for image in served(&entries) {
-            let why = match environment.name == context.environment.name {
-                true => "it served last, or before what does".to_owned(),
-                false => format!("it served last in {}, or before what does", environment.name),
+            let why = if environment.name == context.environment.name {
+                "it served last, or before what does".to_owned()
+            } else {
+                format!("it served last in {}, or before what does", environment.name)
             };
             needed.entry(image).or_default().push(why);
         }

@@ -61,9 +61,8 @@ async fn spread(context: &Context, image: &BakedImage) -> Result<Vec<StageTime>>
         }
         // AWS does not say whether a copy keeps this. Whatever is launched here asks for it itself.
         if copy.imds_support() != Some(&ImdsSupportValues::V20) {
-            context
-                .printer
-                .talk(format_args!("warning: {id} in {region} does not ask for IMDSv2, as its original does"));
+            let talk = format!("warning: {id} in {region} does not ask for IMDSv2, as its original does");
+            context.printer.talk(talk);
         }
         share(context, &clients, (region, &id)).await?;
         let all = copies::in_region(context, &clients).await?;

@@ -30,12 +30,11 @@ pub(super) async fn orphans(context: &Context, baked: &BTreeSet<Version>) -> Res
                 "it is a copy of version {}, which has no AMI in {}",
                 image.version, context.environment.region
             );
-            match needed.get(&image.image_id) {
-                Some(users) => found.keep.push(Kept { name, why: format!("{why}, but {}", users.join("; ")) }),
-                None => {
-                    let thing = Kind::Copy.named(name.clone());
-                    found.orphans.push((Some(image.version), Orphan { name, why, created: image.created, thing }));
-                }
+            if let Some(users) = needed.get(&image.image_id) {
+                found.keep.push(Kept { name, why: format!("{why}, but {}", users.join("; ")) });
+            } else {
+                let thing = Kind::Copy.named(name.clone());
+                found.orphans.push((Some(image.version), Orphan { name, why, created: image.created, thing }));
             }
         }
         found.orphans.extend(parameters::orphans(context, (&clients, Some(region)), &there).await?);

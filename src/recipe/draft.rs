@@ -248,26 +248,19 @@ fn volume(map: &Map<'_>) -> Option<Volume> {
     let device = text::<DeviceName>(map, "device").map(Into::into);
     let size = text::<VolumeSize>(map, "size_gib").map(|size| size.0);
     let kind = text::<VolumeKind>(map, "type");
-    Some(Volume { device: device?, size_gib: size?, kind: kind?, encryption: encryption(map)? })
+    Some(Volume { device: device?, size_gib: size?, kind: kind?, encryption: encryption(map) })
 }
 
-/// A key is named where encryption is asked for, and nowhere else.
-fn encryption(map: &Map<'_>) -> Option<Option<EncryptionKey>> {
-    let encrypted = match map.optional("encrypted") {
-        Some(field) => field.text::<YesOrNo>()?.value == YesOrNo::Yes,
-        None => false,
-    };
-    match map.optional("kms_key_id") {
-        Some(field) => {
-            let key = field.text::<KmsKeyId>()?;
-            if !encrypted {
-                map.refuse("contradiction", "`kms_key_id` is given without `encrypted: true`", "give both or neither");
-                return None;
-            }
-            Some(Some(EncryptionKey::Named(key.value.into())))
-        }
-        None => Some(encrypted.then_some(EncryptionKey::Default)),
+/// A key is named where encryption is asked for, and nowhere else. `None` also where a mistake was found, which ends the recipe.
+fn encryption(map: &Map<'_>) -> Option<EncryptionKey> {
+    let encrypted = map.optional("encrypted").and_then(|field| field.text::<YesOrNo>());
+    let encrypted = encrypted.is_some_and(|encrypted| encrypted.value == YesOrNo::Yes);
+    let Some(key) = map.optional("kms_key_id") else { return encrypted.then_some(EncryptionKey::Default) };
+    let key = key.text::<KmsKeyId>()?;
+    if !encrypted {
+        map.refuse("contradiction", "`kms_key_id` is given without `encrypted: true`", "give both or neither");
     }
+    Some(EncryptionKey::Named(key.value.into()))
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -92,12 +92,12 @@ fn events(output: &Output) -> Vec<Value> {
 /// The stages in the order of their beginning, each with how it ended; how long that took and what was seen meanwhile depends
 /// on the machine.
 fn stages(events: &[Value]) -> String {
-    let mut told = String::new();
-    for event in events.iter().filter(|event| event["event"] == "stage-started") {
+    let started = events.iter().filter(|event| event["event"] == "stage-started");
+    let told = started.map(|event| {
         let stage = event["stage"].as_str().unwrap();
         let is_end = |event: &&Value| event["stage"] == stage && event["seconds"].is_number();
         let end = events.iter().find(is_end).map_or("no end", |end| end["event"].as_str().unwrap());
-        told += &format!("{stage}: {end}\n");
-    }
-    told
+        format!("{stage}: {end}")
+    });
+    told.collect::<Vec<_>>().join("\n")
 }

@@ -70,7 +70,7 @@ async fn old_versions_go_with_their_parameters_and_manifests_and_what_is_used_st
     }
     ada.launch(&fast("1.1.0")).await.unwrap();
     ada.launch(&Launch { keep: Keep::None, ..fast("1.2.0") }).await.unwrap();
-    images::run(Images {}, context).await.unwrap();
+    Box::pin(images::run(Images {}, context)).await.unwrap();
 
     let plan = prune::plan(context, 1).await.unwrap();
     let going: Vec<_> = plan.remove.iter().map(|old| old.version.to_string()).collect();
