@@ -48,13 +48,14 @@ pub async fn describe(context: &Context) -> Result<Vec<Image>> {
     describe_with(&context.clients, context).await
 }
 
-/// The same in the region of these clients. Nobody sees the tags of another account's image, so that those are found by their names.
+/// The same in the region of these clients. Nobody sees the tags of another account's image, so that those are found by their
+/// descriptions.
 pub async fn describe_with(clients: &Clients, context: &Context) -> Result<Vec<Image>> {
     let service = context.recipe.service.to_string();
     let owner = context.environment.image_owner.as_deref();
     let filter = match owner {
         None => Filter::builder().name(format!("tag:{}", tags::SERVICE)).values(&service).build(),
-        Some(_) => Filter::builder().name("name").values(format!("{service}-*")).build(),
+        Some(_) => Filter::builder().name("description").values(format!("{service} * (bake digest *)")).build(),
     };
     let answer = clients
         .ec2

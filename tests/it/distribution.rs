@@ -242,6 +242,29 @@ async fn an_environment_launches_what_another_account_has_baked_and_removes_noth
     assert!(refused.contains("has none of its own"), "{refused}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_is_launched_in_its_region() {
+    let Some(cloud) = Cloud::up() else { return };
+    everywhere(&cloud);
+    cloud.json(&["bake", "--version", "1.0.0"]);
+    let mut ada = Operator::of(&cloud).await;
+    ada.context.clients = ada.context.clients.in_region("us-west-2");
+    ada.context.environment.region = "us-west-2".to_owned();
+    let launched = ada.launch(&fast("1.0.0")).await.unwrap();
+    assert!(launched.live);
+    let state = cloud.state();
+    let copy = &state["instances"][&launched.instance_id]["image_id"];
+    assert!(state["regions"]["us-west-2"]["images"].get(copy.as_str().unwrap()).is_some(), "{copy}");
+    let live = &state["regions"]["us-west-2"]["parameters"]["/veris/chat/local/live"]["versions"][0]["value"];
+    assert_eq!(live, copy);
+    // Where the image comes from is asked at home: what serves elsewhere stays, with the image that it is a copy of.
+    ada.context.clients = ada.context.clients.in_region("ap-southeast-2");
+    ada.context.environment.region = "ap-southeast-2".to_owned();
+    cloud.json(&["bake", "--version", "1.1.0"]);
+    let plan = veris::prune::plan(&ada.context, 1).await.unwrap();
+    assert!(plan.remove.is_empty(), "{plan:?}");
+}
+
 #[test]
 fn the_projects_recipe_shows_how_it_is_written() {
     let project = Path::new(env!("CARGO_MANIFEST_DIR"));
