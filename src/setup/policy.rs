@@ -1,4 +1,4 @@
-//! The operators' policy of the template, as calls that can be tried.
+//! The operators' policies of the template, as calls that can be tried.
 
 use serde_yaml::Value;
 
@@ -34,7 +34,7 @@ impl Statement {
 
 /// What operators are allowed.
 pub fn statements(recipe: &Recipe, environment: &Environment, account: &Account) -> Result<Vec<Statement>, Failure> {
-    let unreadable = || internal("the template of `veris setup` has no operators' policy that can be read");
+    let unreadable = || internal("the template of `veris setup` has no operators' policies that can be read");
     let template: Value =
         serde_yaml::from_str(&super::template(recipe, environment)?).map_err(|error| unreadable().source(error))?;
     let resources = &template["Resources"];
@@ -55,9 +55,10 @@ pub fn statements(recipe: &Recipe, environment: &Environment, account: &Account)
         })
     };
     let operators = policy("OperatorPolicy").ok_or_else(unreadable)?.iter();
+    let bakers = policy("BakePolicy").ok_or_else(unreadable)?;
     // There is none where images stay where they are baked.
     let elsewhere = policy("DistributionPolicy").into_iter().flatten();
-    operators.chain(elsewhere).map(statement).collect::<Option<_>>().ok_or_else(unreadable)
+    operators.chain(bakers).chain(elsewhere).map(statement).collect::<Option<_>>().ok_or_else(unreadable)
 }
 
 /// A value that stands alone is a list of one.
@@ -141,7 +142,7 @@ mod tests {
         let prod = recipe.environment(&"prod".parse().unwrap()).unwrap();
         let template: Value = serde_yaml::from_str(&super::super::template(&recipe, prod).unwrap()).unwrap();
         let resources = &template["Resources"];
-        for name in ["OperatorPolicy", "DistributionPolicy"] {
+        for name in ["OperatorPolicy", "BakePolicy", "DistributionPolicy"] {
             let document = plain(&resources[name]["Properties"]["PolicyDocument"], resources, &account).to_string();
             let length = document.chars().filter(|c| !c.is_whitespace()).count();
             assert!(document.contains("arn:aws:") && length <= LONGEST, "{name} has {length} characters");
