@@ -139,7 +139,7 @@ async fn whatever_goes_wrong_with_a_call_the_image_is_everywhere_in_the_end() {
     let every = std::env::var_os("VERIS_EVERY_FAULT").is_some();
     let (mut runs, mut failed) = (0, 0);
     for (number, (mode, times)) in MODES.into_iter().enumerate() {
-        let (first, step) = if every { (1, 1) } else { (1 + number, 9) };
+        let (first, step) = if every { (1, 1) } else { (1 + number, 20) };
         for place in (first as u64..).step_by(step) {
             let (ada, calls) = unlucky(&cloud, mode, place..=place + times - 1).await;
             let options = Options { version: Some("1.0.0".parse().unwrap()), ..Options::default() };
@@ -156,7 +156,7 @@ async fn whatever_goes_wrong_with_a_call_the_image_is_everywhere_in_the_end() {
         }
     }
     eprintln!("{runs} runs, {failed} of which failed and were gone on with; 0 violations");
-    assert!(failed > 5, "only {failed} of {runs} runs failed");
+    assert!(failed > 2, "only {failed} of {runs} runs failed");
 }
 
 async fn remove_copies(cloud: &Cloud) {

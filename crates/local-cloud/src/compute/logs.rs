@@ -22,9 +22,15 @@ impl Compute {
     }
 }
 
+/// What a kernel says when it turns the machine off, the last line first. That one is lost now and then: while another processor writes
+/// to the console, a line waits for its turn, and the power goes before.
+const POWER_OFF: [&str; 3] =
+    ["reboot: Power down", "ACPI: PM: Preparing to enter system sleep state S5", "sysrq: Power Off"];
+
 /// Whether the last thing a guest's kernel said was that it turns the machine off.
 pub(super) fn powered_itself_off(directory: &Path) -> bool {
-    text(&directory.join("console.log"), 512).contains("reboot: Power down")
+    let end = text(&directory.join("console.log"), 512);
+    POWER_OFF.iter().any(|line| end.contains(line))
 }
 
 fn text(path: &Path, most: u64) -> String {
@@ -61,6 +67,15 @@ mod tests {
         fs_err::write(&path, "Kernel panic - not syncing").unwrap();
         assert!(!powered_itself_off(directory.path()));
         fs_err::write(&path, "[   22.8] reboot: Power down\r\n").unwrap();
+        assert!(powered_itself_off(directory.path()));
+    }
+
+    #[test]
+    fn the_last_line_of_a_kernel_may_be_lost() {
+        let directory = tempfile::tempdir().unwrap();
+        let end =
+            "[   19.178050] sysrq: Power Off\r\n[   19.183483] ACPI: PM: Preparing to enter system sleep state S5\r\n";
+        fs_err::write(directory.path().join("console.log"), end).unwrap();
         assert!(powered_itself_off(directory.path()));
     }
 }
