@@ -99,6 +99,7 @@ class Veris:
                 # The guest of the test boot counts when it has ended, so it is not in this number.
                 if happened == ("stage-done", "build: TerminateBuildInstance"):
                     numbers["cpu"] = self.cpu(process.pid) - before
+                    numbers["own-image"] = self.cpu(process.pid, by_itself) - alone
             answer = process.stdout.read()
             # It has ended, but nobody has waited for it, so the kernel still knows.
             numbers["own"] = self.cpu(process.pid, by_itself) - alone

@@ -22,9 +22,10 @@ ROWS = [
     ("proof", "prove that its disk is clean, and publish it"),
     ("total", "with the test boot and the proof"),
     ("cpu", "CPU seconds of the tool and its machine, to the image"),
-    ("own", "CPU seconds of the tool alone, without cargo and QEMU, to the end"),
+    ("own-image", "CPU seconds of the tool and the control plane alone, without cargo and QEMU, to the image"),
+    ("own", "the same to the end, the proof of the disk included"),
 ]
-LIMITS = {"image": "3x", "tested": "1x", "own": "1 s"}
+LIMITS = {"image": "3x", "tested": "1x", "own-image": "1 s", "own": "1 s"}
 
 
 def read(path):
