@@ -60,9 +60,15 @@ def machine():
     return f"{os.cpu_count()} cores of {model}"
 
 
+def command(rounds):
+    level = os.environ.get("CARGO_PROFILE_RELEASE_OPT_LEVEL")
+    setting = f"CARGO_PROFILE_RELEASE_OPT_LEVEL={level} " if level else ""
+    return f"{setting}benches/packer.sh {rounds}"
+
+
 TEXT = """# The same change, baked by Veris and by Packer
 
-`benches/packer.sh` made this on {machine}; the machine's load was {load} in the middle{niceness}.
+`{command}` made this on {machine}; the machine's load was {load} in the middle{niceness}.
 {rounds}, by turns. On a busy machine only the CPU seconds say much.
 
 {table}
@@ -90,6 +96,7 @@ def main():
     loads = [load for (_, number), of_rounds in every.items() if number == "load" for load in of_rounds]
     packages = (parent / "differences").read_text().splitlines()
     text = TEXT.format(
+        command=command(rounds),
         machine=machine(),
         load=f"{median(loads):.1f}",
         niceness=f", and this ran at nice {nice}, behind everything else" if (nice := os.nice(0)) > 0 else "",
