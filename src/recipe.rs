@@ -132,6 +132,14 @@ impl EncryptionKey {
             Self::Named(key) => key,
         }
     }
+
+    /// The key, where it is not the account's default.
+    pub fn named(&self) -> Option<&str> {
+        match self {
+            Self::Default => None,
+            Self::Named(key) => Some(key),
+        }
+    }
 }
 
 impl fmt::Display for ParentImage {

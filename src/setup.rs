@@ -8,7 +8,7 @@ pub use self::policy::{Account, Statement, statements};
 
 use crate::environment::{ElasticIp, Environment};
 use crate::error::{Failure, internal};
-use crate::recipe::{EncryptionKey, Recipe};
+use crate::recipe::Recipe;
 use crate::template;
 
 /// A role of instances, under the name of their instance profile.
@@ -43,7 +43,7 @@ pub fn template(recipe: &Recipe, environment: &Environment) -> Result<String, Fa
 
 /// What a policy says of the recipe's own key; nothing where there is none. The account's default key asks for no permission.
 fn key(recipe: &Recipe) -> Option<Value> {
-    let Some(EncryptionKey::Named(key)) = &recipe.volume.encryption else { return None };
+    let key = recipe.volume.encryption.as_ref()?.named()?;
     let (is_arn, is_alias) = (key.starts_with("arn:"), key.starts_with("alias/"));
     Some(context! {
         arn => is_arn.then_some(key),

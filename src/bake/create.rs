@@ -153,15 +153,12 @@ impl Creator<'_> {
         self.about_to_create(&what).await?;
         let volume = &self.context.recipe.volume;
         let size = i32::try_from(volume.size_gib)?;
-        let key = match &volume.encryption {
-            Some(EncryptionKey::Named(key)) => Some(self.names.key_arn(key)),
-            _ => None,
-        };
+        let key = volume.encryption.as_ref().and_then(EncryptionKey::named);
         let ebs = EbsInstanceBlockDeviceSpecification::builder()
             .volume_size(size)
             .volume_type(EbsVolumeType::from(volume.kind.as_str()))
             .set_encrypted(volume.encryption.as_ref().map(|_| true))
-            .set_kms_key_id(key)
+            .set_kms_key_id(key.map(|key| self.names.key_arn(key)))
             .delete_on_termination(true)
             .build();
         let result = self

@@ -40,8 +40,7 @@ pub(super) async fn image(context: &Context, image: &BakedImage) -> Result<Vec<S
 }
 
 async fn spread(context: &Context, image: &BakedImage) -> Result<Vec<StageTime>> {
-    let here = context.clients.clone();
-    share(context, &here, (&context.environment.region, &image.image_id)).await?;
+    share(context, &context.clients, (&context.environment.region, &image.image_id)).await?;
     // All copies are begun before the first is waited for: each takes minutes.
     let mut copies = Vec::new();
     for region in copies::regions(context) {
@@ -93,10 +92,8 @@ async fn copy(context: &Context, clients: &Clients, region: &str, image: &BakedI
     let call = clients.ec2.copy_image();
     let call = call.name(original.name().unwrap_or(&image.image_id)).set_description(original.description.clone());
     let call = call.source_region(&context.environment.region).source_image_id(&image.image_id);
-    let call = call.set_encrypted(volume.encryption.as_ref().map(|_| true)).set_kms_key_id(match &volume.encryption {
-        Some(EncryptionKey::Named(key)) => Some(key.clone()),
-        _ => None,
-    });
+    let key = volume.encryption.as_ref().and_then(EncryptionKey::named);
+    let call = call.set_encrypted(volume.encryption.as_ref().map(|_| true)).set_kms_key_id(key.map(str::to_owned));
     let answer = call
         .tag_specifications(tagged(ResourceType::Image))
         .tag_specifications(tagged(ResourceType::Snapshot))
